@@ -1,0 +1,31 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import type { Logger } from 'pino';
+import { DocsController } from './docs.controller.ts';
+import { Health, HealthController } from './health.ts';
+import { Metrics, MetricsController } from './metrics.ts';
+import { ProblemFilter } from './problem.filter.ts';
+import { validationPipe } from './validation.ts';
+
+/** Injection symbol of the process's pino logger. */
+export const LOGGER = Symbol('LOGGER');
+
+/** What every process has once: logger, health, metrics, problem documents, validation, the API's page. */
+@Global()
+@Module({})
+export class PlatformModule {
+  static forRoot(logger: Logger): DynamicModule {
+    return {
+      module: PlatformModule,
+      controllers: [HealthController, MetricsController, DocsController],
+      providers: [
+        Health,
+        Metrics,
+        { provide: LOGGER, useValue: logger },
+        { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
+        { provide: APP_PIPE, useFactory: validationPipe },
+      ],
+      exports: [Health, Metrics, LOGGER],
+    };
+  }
+}

@@ -1,0 +1,83 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { throwError } from 'rxjs';
+import { ZodError } from 'zod';
+import { CodedError, ERRORS, type ErrorCode } from '#contracts';
+import { issuesOf } from './validation.ts';
+
+const CODE_OF_STATUS: Record<number, ErrorCode> = {
+  400: 'INVALID_INPUT',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  409: 'CONFLICT',
+  413: 'BODY_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  422: 'INVALID_INPUT',
+  429: 'RATE_LIMITED',
+  503: 'UNAVAILABLE',
+};
+
+/** The coded error that stands for whatever was thrown. */
+export function toCoded(thrown: unknown): CodedError {
+  const coded = CodedError.from(thrown);
+  if (coded) return coded;
+  if (thrown instanceof ZodError) {
+    return new CodedError('INVALID_INPUT', 'The input is not valid.', { errors: issuesOf(thrown.issues) });
+  }
+  if (thrown instanceof HttpException) return ofHttp(thrown);
+  return new CodedError('INTERNAL', 'Something went wrong on our side; the log has the details.', { cause: thrown });
+}
+
+function ofHttp(thrown: HttpException): CodedError {
+  const status = thrown.getStatus();
+  if (status === 400 && isBodyParserError(thrown)) {
+    return new CodedError('MALFORMED_JSON', 'The body is not valid JSON.', { cause: thrown });
+  }
+  return new CodedError(CODE_OF_STATUS[status] ?? 'INTERNAL', thrown.message, { cause: thrown });
+}
+
+/** Nest wraps what the body parser throws, with the parser's own words as its message. */
+const isBodyParserError = (thrown: HttpException): boolean =>
+  /JSON|Unexpected|Expected|Unterminated|Bad control|Bad escaped/.test(thrown.message);
+
+/** The problem document (RFC 9457) of an error. */
+export const problemOf = (error: CodedError): Record<string, unknown> => ({
+  type: `urn:fieldline:problem:${error.code}`,
+  title: ERRORS[error.code].title,
+  status: error.status,
+  detail: error.message,
+  code: error.code,
+  ...(error.errors ? { errors: error.errors } : {}),
+});
+
+/** Turns every error into a problem document, or into its wire form for a request between services. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly log: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): unknown {
+    const error = toCoded(thrown);
+    if (error.code === 'INTERNAL') this.log.error({ err: thrown }, 'an error that nobody expected');
+    if (host.getType() === 'rpc') return throwError(() => error.toBody());
+    const http = host.switchToHttp();
+    sendProblem(http.getRequest<Request>(), http.getResponse<Response>(), error);
+    return undefined;
+  }
+}
+
+function sendProblem(request: Request, response: Response, error: CodedError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  if (error.retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1000));
+  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+  if (!request.complete) response.setHeader('Connection', 'close');
+  response
+    .status(error.status)
+    .type('application/problem+json')
+    .send(JSON.stringify(problemOf(error)));
+}

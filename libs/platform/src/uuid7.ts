@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto';
+
+let last = 0n;
+
+/**
+ * A UUID version 7 (RFC 9562 section 5.7), strictly increasing within the process: 48 bits of milliseconds and a 12-bit
+ * counter (method 1 of section 6.2) that carries into the milliseconds when it overflows.
+ */
+export function uuid7(now: number = Date.now()): string {
+  const floor = BigInt(now) << 12n;
+  last = floor > last ? floor : last + 1n;
+  const time = (last >> 12n).toString(16).padStart(12, '0');
+  const counter = (last & 0xfffn).toString(16).padStart(3, '0');
+  const random = randomBytes(8);
+  random.writeUInt8((random.readUInt8(0) & 0x3f) | 0x80, 0);
+  const tail = random.toString('hex');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${tail.slice(0, 4)}-${tail.slice(4)}`;
+}

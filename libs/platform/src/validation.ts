@@ -1,0 +1,28 @@
+import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { CodedError, type ErrorIssue } from '#contracts';
+
+interface Issue {
+  message: string;
+  path?: readonly (PropertyKey | { key: PropertyKey })[];
+}
+
+/** The issues of a schema as ours, with JSON pointers (RFC 6901) as paths. */
+export const issuesOf = (issues: readonly Issue[]): ErrorIssue[] =>
+  issues.map(({ path = [], message }) => ({ path: path.map(pointerPart).join(''), message }));
+
+const pointerPart = (part: PropertyKey | { key: PropertyKey }): string =>
+  '/' +
+  String(typeof part === 'object' ? part.key : part)
+    .replaceAll('~', '~0')
+    .replaceAll('/', '~1');
+
+/** Validates everything that has a `schema` in its parameter decorator; answers 422 with every offending path. */
+export const validationPipe = (): StandardSchemaValidationPipe =>
+  new StandardSchemaValidationPipe({
+    exceptionFactory: (issues) => {
+      const errors = issuesOf(issues);
+      const first = errors[0];
+      const where = first?.path ? `${first.path}: ` : '';
+      return new CodedError('INVALID_INPUT', `${where}${first?.message ?? 'not valid'}`, { errors });
+    },
+  });

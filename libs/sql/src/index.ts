@@ -1,0 +1,5 @@
+export * from './columns.ts';
+export * from './data-source.ts';
+export * from './errors.ts';
+export * from './migrate.ts';
+export * from './sql.module.ts';

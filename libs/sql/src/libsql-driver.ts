@@ -1,0 +1,35 @@
+import { createRequire } from 'node:module';
+
+/** The part of libsql's API that TypeORM uses. */
+interface Statement {
+  run(...parameters: unknown[]): unknown;
+  get(...parameters: unknown[]): unknown;
+  iterate(...parameters: unknown[]): unknown;
+}
+interface Database {
+  prepare(sql: string): Statement;
+}
+
+const Libsql = createRequire(import.meta.url)('libsql') as new (path: string, options?: object) => Database;
+
+/** A parameter in a form that libsql can bind; times are stored as `YYYY-MM-DD hh:mm:ss.sss` in UTC. */
+function bindable(value: unknown): unknown {
+  if (typeof value === 'boolean') return Number(value);
+  if (value instanceof Date) return value.toISOString().replace('T', ' ').slice(0, 23);
+  return value;
+}
+
+/**
+ * libsql as a driver of TypeORM's `better-sqlite3` type. libsql 0.5 ends the whole process when it is given a boolean, a Date,
+ * or a single Buffer or null instead of a list: so it is always given one list of values that it can bind.
+ */
+export class LibsqlDriver extends Libsql {
+  override prepare(sql: string): Statement {
+    const statement = super.prepare(sql);
+    for (const method of ['run', 'get', 'iterate'] as const) {
+      const original = statement[method].bind(statement);
+      statement[method] = (...parameters: unknown[]) => original(parameters.flat().map(bindable));
+    }
+    return statement;
+  }
+}
