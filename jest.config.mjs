@@ -1,6 +1,6 @@
 /** One project a kind of test; `npx jest --selectProjects unit` runs one of them. */
 const common = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/libs/testing/jest/environment.mjs',
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -21,6 +21,13 @@ const common = {
   },
 };
 
+/** For the kinds of test that need real servers: those they share are started once a run. */
+const withServers = {
+  ...common,
+  globalSetup: '<rootDir>/libs/testing/jest/global-setup.mjs',
+  globalTeardown: '<rootDir>/libs/testing/jest/global-teardown.mjs',
+};
+
 /** @type {import('jest').Config} */
 export default {
   projects: [
@@ -32,19 +39,20 @@ export default {
       testPathIgnorePatterns: ['\\.(contract|integration)\\.spec\\.ts$', '/node_modules/'],
     },
     {
-      ...common,
+      ...withServers,
       displayName: 'contract',
       roots: ['<rootDir>/apps', '<rootDir>/libs'],
       testMatch: ['**/*.contract.spec.ts'],
     },
     {
-      ...common,
+      ...withServers,
       displayName: 'integration',
       roots: ['<rootDir>/apps', '<rootDir>/libs'],
       testMatch: ['**/*.integration.spec.ts'],
     },
-    { ...common, displayName: 'e2e', roots: ['<rootDir>/e2e'], testMatch: ['**/*.spec.ts'] },
+    { ...withServers, displayName: 'e2e', roots: ['<rootDir>/e2e'], testMatch: ['**/*.spec.ts'] },
   ],
+  maxWorkers: 2,
   testTimeout: 30_000,
   workerIdleMemoryLimit: '512MB',
   reporters: ['default', '<rootDir>/scripts/summary-reporter.mjs'],

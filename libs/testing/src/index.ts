@@ -1,0 +1,13 @@
+export { ChildProcess, type ChildProcessOptions, type Exit } from './child-process.ts';
+export { chromiumPath, launchChromium, type Chromium } from './chromium.ts';
+export { describeWith, type Need } from './describe-with.ts';
+export { freePort } from './free-port.ts';
+export { freshMongoDatabase, mongoUrl, startMongo } from './mongodb.ts';
+export { freshMysqlDatabase, mysqlUrl, startMysql, type FreshDatabase } from './mysql.ts';
+export { freshNats, startNats, type NatsOptions } from './nats.ts';
+export { startNginx, type Nginx, type NginxOptions } from './nginx.ts';
+export { type OwnServer, type OwnServerOptions } from './own-server.ts';
+export { projectFolder } from './project-folder.ts';
+export { spawnService, type ServiceOptions } from './service.ts';
+export { tempDir, type TempDir } from './temp-dir.ts';
+export { waitUntil, type WaitOptions } from './wait-until.ts';
