@@ -47,9 +47,13 @@ export class InProcessRpcServer extends Server implements CustomTransportStrateg
     const context = new NatsContext([subject, undefined]);
     const run = async (): Promise<void> => {
       const answer = this.transformToObservable(await handler(data, context));
-      this.handleRequest(context, () => Promise.resolve(answer), (packet) => {
-        reply(overTheWire(packet) as WritePacket);
-      });
+      this.handleRequest(
+        context,
+        () => Promise.resolve(answer),
+        (packet) => {
+          reply(overTheWire(packet) as WritePacket);
+        },
+      );
     };
     run().catch((error: unknown) => {
       reply({ err: overTheWire(error), isDisposed: true });

@@ -7,7 +7,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ClientNats, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { ClientNats, Transport, type ClientProxy, type MicroserviceOptions } from '@nestjs/microservices';
 import { Health, LOGGER, type Log } from '#platform';
 import { BUS, type Bus } from './bus.ts';
 import { Events } from './events.ts';
@@ -44,6 +44,7 @@ export class MessagingModule implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     @Inject(BUS) private readonly bus: Bus,
+    @Inject(RPC_PROXY) private readonly proxy: ClientProxy,
     @Inject(Health) private readonly health: Health,
   ) {}
 
@@ -52,6 +53,7 @@ export class MessagingModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.proxy.close();
     await this.bus.stop();
   }
 }
