@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { CodedError, type ChangedUser, type EndedSession } from '#contracts';
+import { CodedError, type ChangedUser, type EndedSession, type Revocations as RevocationsMessage } from '#contracts';
 import { BUS, Events, RpcClient, type Bus, type Unsubscribe } from '#messaging';
 import { LOGGER, type Log } from '#platform';
 import type { Claims } from './claims.ts';
@@ -27,12 +27,10 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
   ) {
     this.subscriptions.push(
       this.events.on('auth.session.ended', (session) => {
-        this.sessions.set(session.sessionId, session);
-        this.tellListeners();
+        this.add({ sessions: [session], users: [] });
       }),
       this.events.on('auth.user.changed', (user) => {
-        this.users.set(user.userId, user);
-        this.tellListeners();
+        this.add({ sessions: [], users: [user] });
       }),
     );
   }
@@ -50,12 +48,23 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
     for (const unsubscribe of this.subscriptions) unsubscribe();
   }
 
+  /** From here on they count in this process. What is known already, or overtaken by a later change, has no effect. */
+  add({ sessions, users }: RevocationsMessage): void {
+    const newSessions = sessions.filter(({ sessionId }) => !this.sessions.has(sessionId));
+    const newUsers = users.filter(
+      ({ userId, validAfter }) => validAfter > (this.users.get(userId)?.validAfter ?? Number.NEGATIVE_INFINITY),
+    );
+    for (const session of newSessions) this.sessions.set(session.sessionId, session);
+    for (const user of newUsers) this.users.set(user.userId, user);
+    if (newSessions.length + newUsers.length > 0) this.tellListeners();
+  }
+
   /** Throws `TOKEN_REVOKED` if the token's login ended or its user was changed after it was issued. */
   check(claims: Claims): void {
     if (this.isRevoked(claims)) {
       throw new CodedError(
         'TOKEN_REVOKED',
-        'This login has ended or its rights were changed: log in again or refresh the token.',
+        'This login has ended or its rights were changed: refresh the token at POST /user/token or log in again.',
       );
     }
   }
@@ -77,10 +86,7 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
 
   private async catchUp(): Promise<void> {
     try {
-      const { sessions, users } = await this.rpc.call('auth.revocations', {});
-      for (const session of sessions) this.sessions.set(session.sessionId, session);
-      for (const user of users) this.users.set(user.userId, user);
-      this.tellListeners();
+      this.add(await this.rpc.call('auth.revocations', {}));
     } catch (error) {
       this.log.warn({ err: error }, 'revoked logins could not be asked for; trying again');
       setTimeout(() => void this.catchUp(), 1_000).unref();
