@@ -28,6 +28,13 @@ export function toCoded(thrown: unknown): CodedError {
     return new CodedError('INVALID_INPUT', 'The input is not valid.', { errors: issuesOf(thrown.issues) });
   }
   if (thrown instanceof HttpException) return ofHttp(thrown);
+  if (isHttpError(thrown)) return ofStatus(thrown.status, thrown.message, thrown);
+  if (isConnectionError(thrown)) {
+    return new CodedError('UNAVAILABLE', 'Something that this service needs is away just now; try again.', {
+      retryAfterMs: AWAY_RETRY_MS,
+      cause: thrown,
+    });
+  }
   return new CodedError('INTERNAL', 'Something went wrong on our side; the log has the details.', { cause: thrown });
 }
 
@@ -36,8 +43,30 @@ function ofHttp(thrown: HttpException): CodedError {
   if (status === 400 && isBodyParserError(thrown)) {
     return new CodedError('MALFORMED_JSON', 'The body is not valid JSON.', { cause: thrown });
   }
-  return new CodedError(CODE_OF_STATUS[status] ?? 'INTERNAL', thrown.message, { cause: thrown });
+  return ofStatus(status, thrown.message, thrown);
 }
+
+const ofStatus = (status: number, message: string, cause: Error): CodedError =>
+  new CodedError(CODE_OF_STATUS[status] ?? 'INTERNAL', message, { cause });
+
+/** The body parser's errors carry the status they stand for. */
+const isHttpError = (thrown: unknown): thrown is Error & { status: number } =>
+  thrown instanceof Error && 'expose' in thrown && 'status' in thrown && typeof thrown.status === 'number';
+
+/** When to try again while a database or another server is away, in ms. */
+const AWAY_RETRY_MS = 2_000;
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+  'PROTOCOL_CONNECTION_LOST',
+]);
+
+const isConnectionError = (thrown: unknown): boolean =>
+  thrown instanceof Error && 'code' in thrown && CONNECTION_CODES.has(String(thrown.code));
 
 /** Nest wraps what the body parser throws, with the parser's own words as its message. */
 const isBodyParserError = (thrown: HttpException): boolean =>
@@ -51,6 +80,7 @@ export const problemOf = (error: CodedError): Record<string, unknown> => ({
   detail: error.message,
   code: error.code,
   ...(error.errors ? { errors: error.errors } : {}),
+  ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
 });
 
 /** Turns every error into a problem document, or into its wire form for a request between services. */
@@ -61,6 +91,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): unknown {
     const error = toCoded(thrown);
     if (error.code === 'INTERNAL') this.log.error({ err: thrown }, 'an error that nobody expected');
+    if (isConnectionError(thrown)) this.log.warn({ err: thrown }, 'something that this service needs is away');
     if (host.getType() === 'rpc') return throwError(() => error.toBody());
     const http = host.switchToHttp();
     sendProblem(http.getRequest<Request>(), http.getResponse<Response>(), error);

@@ -3,14 +3,25 @@ import { CodedError, type ErrorIssue } from '#contracts';
 
 interface Issue {
   message: string;
-  path?: readonly (PropertyKey | { key: PropertyKey })[];
+  path?: readonly PathPart[] | undefined;
+  /** Zod reports all unknown fields of an object as one issue of the object. */
+  code?: string;
+  keys?: readonly string[];
 }
+
+type PathPart = PropertyKey | { key: PropertyKey };
 
 /** The issues of a schema as ours, with JSON pointers (RFC 6901) as paths. */
 export const issuesOf = (issues: readonly Issue[]): ErrorIssue[] =>
-  issues.map(({ path = [], message }) => ({ path: path.map(pointerPart).join(''), message }));
+  issues.flatMap(({ path = [], message, code, keys }) =>
+    code === 'unrecognized_keys' && keys
+      ? keys.map((key) => ({ path: pointer([...path, key]), message: 'there is no such field' }))
+      : [{ path: pointer(path), message }],
+  );
 
-const pointerPart = (part: PropertyKey | { key: PropertyKey }): string =>
+const pointer = (path: readonly PathPart[]): string => path.map(pointerPart).join('');
+
+const pointerPart = (part: PathPart): string =>
   '/' +
   String(typeof part === 'object' ? part.key : part)
     .replaceAll('~', '~0')
