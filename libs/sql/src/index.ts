@@ -3,3 +3,4 @@ export * from './data-source.ts';
 export * from './errors.ts';
 export * from './migrate.ts';
 export * from './sql.module.ts';
+export * from './transaction.ts';

@@ -1,0 +1,31 @@
+import type { DataSource, EntityManager, FindOneOptions } from 'typeorm';
+import { isLockConflict } from './errors.ts';
+
+/** How often a transaction is tried that the database gives up for the sake of another one. */
+const ATTEMPTS = 5;
+
+const isMysql = (dataSource: DataSource): boolean => dataSource.options.type === 'mysql';
+
+/**
+ * Runs `work` in one transaction, with only its manager, and again if the database gave it up for another one: so `work` does
+ * nothing that must not happen twice. Every statement sees what was committed before it (`READ COMMITTED`; SQLite runs one
+ * transaction at a time).
+ */
+export async function inTransaction<T>(
+  dataSource: DataSource,
+  work: (manager: EntityManager) => Promise<T>,
+  attempts: number = ATTEMPTS,
+): Promise<T> {
+  try {
+    return await (isMysql(dataSource)
+      ? dataSource.transaction('READ COMMITTED', work)
+      : dataSource.transaction((manager) => work(manager)));
+  } catch (error) {
+    if (attempts <= 1 || !isLockConflict(error)) throw error;
+    return inTransaction(dataSource, work, attempts - 1);
+  }
+}
+
+/** As `lock` of a find within a transaction: nobody else changes these rows before its end. */
+export const rowLock = (manager: EntityManager): FindOneOptions['lock'] =>
+  isMysql(manager.connection) ? { mode: 'pessimistic_write' } : undefined;
