@@ -26,6 +26,7 @@ export const ERRORS = {
   CUSTOMER_IN_USE: { status: 409, title: 'The customer still has devices or users' },
   MAC_TAKEN: { status: 409, title: 'The MAC address is taken' },
   DEVICE_LIMIT_REACHED: { status: 409, title: "The customer's device limit is reached" },
+  CREDENTIAL_LIMIT_REACHED: { status: 409, title: 'The device has as many credentials as it may have' },
   DEVICE_IN_USE: { status: 409, title: 'The device still has devices behind it' },
   LAST_ADMIN: { status: 409, title: 'The last administrator cannot be removed' },
   VERSION_MISMATCH: { status: 412, title: 'It was changed since it was read' },
