@@ -1,0 +1,114 @@
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import type { DeviceKind } from '#contracts';
+import { column } from '#sql';
+import { CustomerEntity } from '../customers/customer.entity.ts';
+
+/** A JSON object that somebody keeps with a device. */
+export type DeviceAttributes = Record<string, unknown>;
+
+/** A device. Ids are UUIDs version 7, so that their order is the order of creation. */
+@Entity('devices')
+@Index('uq_devices_scope_mac', ['customerScope', 'macAddress'], { unique: true })
+@Index('uq_devices_provisioned_mac', ['provisionedMac'], { unique: true })
+@Index('uq_devices_default_of', ['defaultOf'], { unique: true })
+@Index('uq_devices_master_name', ['masterId', 'name'], { unique: true })
+@Index('ix_devices_sort_name', ['sortName', 'id'])
+@Index('ix_devices_customer', ['customerId', 'id'])
+@Index('ix_devices_customer_name', ['customerId', 'sortName', 'id'])
+@Index('ix_devices_owner', ['ownerId', 'id'])
+@Index('ix_devices_owner_name', ['ownerId', 'sortName', 'id'])
+@Index('ix_devices_mac', ['macAddress', 'id'])
+@Index('ix_devices_serial', ['serial', 'id'])
+export class DeviceEntity {
+  @PrimaryColumn(column.uuid())
+  id: string;
+
+  @Column(column.text(128))
+  name: string;
+
+  /** The name in lower case: what lists are sorted by. */
+  @Column(column.text(256, { name: 'sort_name' }))
+  sortName: string;
+
+  @Column(column.text(16))
+  kind: DeviceKind;
+
+  @ForeignKey(() => CustomerEntity, { name: 'fk_devices_customer', onDelete: 'RESTRICT' })
+  @Column(column.uuid({ name: 'customer_id', nullable: true }))
+  customerId: string | null;
+
+  /**
+   * The customer's id, or nothing for a device without one. In a unique index two nulls are different, so that the rule of one
+   * device for each customer and MAC address would not hold where there is no customer; two empty texts are equal.
+   */
+  @Column(column.text(36, { name: 'customer_scope', default: '' }))
+  customerScope: string;
+
+  /** Canonical: upper-case octets with colons. */
+  @Column(column.text(64, { name: 'mac_address', nullable: true }))
+  macAddress: string | null;
+
+  @Column(column.text(128, { nullable: true }))
+  serial: string | null;
+
+  /** The user whose device it is. */
+  @Column(column.uuid({ name: 'owner_id', nullable: true }))
+  ownerId: string | null;
+
+  /** The gateway or master that it is behind. */
+  @ForeignKey(() => DeviceEntity, { name: 'fk_devices_master', onDelete: 'RESTRICT' })
+  @Column(column.uuid({ name: 'master_id', nullable: true }))
+  masterId: string | null;
+
+  /** The user whose default gateway it is. */
+  @Column(column.uuid({ name: 'default_of', nullable: true }))
+  defaultOf: string | null;
+
+  /** The MAC address with which the device provisioned itself: it is found by it again, whatever customer it has by then. */
+  @Column(column.text(64, { name: 'provisioned_mac', nullable: true }))
+  provisionedMac: string | null;
+
+  /** Which of the tokens that can be derived for the device is the present one. */
+  @Column(column.integer({ name: 'token_generation', default: 1 }))
+  tokenGeneration: number;
+
+  @Column(column.json())
+  labels: string[];
+
+  @Column(column.json())
+  attributes: DeviceAttributes;
+
+  /** Grows by one with every change. */
+  @Column(column.integer({ default: 1 }))
+  version: number;
+
+  @Column(column.time({ name: 'created_at' }))
+  createdAt: Date;
+
+  @Column(column.time({ name: 'updated_at' }))
+  updatedAt: Date;
+}
+
+/** One label of a device, for finding devices by label. */
+@Entity('device_labels')
+@Index('ix_device_labels_label', ['label', 'deviceId'])
+export class DeviceLabelEntity {
+  @ForeignKey(() => DeviceEntity, { name: 'fk_device_labels_device', onDelete: 'CASCADE' })
+  @PrimaryColumn(column.uuid({ name: 'device_id' }))
+  deviceId: string;
+
+  @PrimaryColumn(column.text(64))
+  label: string;
+}
+
+/** One word that a device is found by, see search-terms.ts. */
+@Entity('device_terms')
+@Index('ix_device_terms_term', ['term', 'deviceId'])
+export class DeviceTermEntity {
+  @ForeignKey(() => DeviceEntity, { name: 'fk_device_terms_device', onDelete: 'CASCADE' })
+  @PrimaryColumn(column.uuid({ name: 'device_id' }))
+  deviceId: string;
+
+  @PrimaryColumn(column.text(256))
+  term: string;
+}
