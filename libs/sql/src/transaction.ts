@@ -1,31 +1,26 @@
-import type { DataSource, EntityManager, FindOneOptions } from 'typeorm';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSource, EntityManager } from 'typeorm';
 import { isLockConflict } from './errors.ts';
 
-/** How often a transaction is tried that the database gives up for the sake of another one. */
-const ATTEMPTS = 5;
-
-const isMysql = (dataSource: DataSource): boolean => dataSource.options.type === 'mysql';
+/** How often a transaction is tried before its lock conflict is the caller's. */
+const ATTEMPTS = 20;
+/** Longest pause before another try, in ms. */
+const LONGEST_PAUSE_MS = 100;
 
 /**
- * Runs `work` in one transaction, with only its manager, and again if the database gave it up for another one: so `work` does
- * nothing that must not happen twice. Every statement sees what was committed before it (`READ COMMITTED`; SQLite runs one
- * transaction at a time).
+ * Runs `work` in a transaction, and again from its beginning when the database gave it up for the sake of another one (a
+ * deadlock, or a lock that was not free in time): `work` may do nothing but use its manager.
  */
 export async function inTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
-  attempts: number = ATTEMPTS,
+  attempts = ATTEMPTS,
 ): Promise<T> {
   try {
-    return await (isMysql(dataSource)
-      ? dataSource.transaction('READ COMMITTED', work)
-      : dataSource.transaction((manager) => work(manager)));
+    return await dataSource.transaction(work);
   } catch (error) {
-    if (attempts <= 1 || !isLockConflict(error)) throw error;
-    return inTransaction(dataSource, work, attempts - 1);
+    if (!isLockConflict(error) || attempts <= 1) throw error;
   }
+  await sleep(Math.random() * LONGEST_PAUSE_MS);
+  return inTransaction(dataSource, work, attempts - 1);
 }
-
-/** As `lock` of a find within a transaction: nobody else changes these rows before its end. */
-export const rowLock = (manager: EntityManager): FindOneOptions['lock'] =>
-  isMysql(manager.connection) ? { mode: 'pessimistic_write' } : undefined;
