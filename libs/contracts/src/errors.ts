@@ -4,6 +4,9 @@
  */
 export const ERRORS = {
   // what was sent
+  MALFORMED_REQUEST: { status: 400, title: 'The request is not valid HTTP' },
+  URI_TOO_LONG: { status: 414, title: 'The address is too long' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   INVALID_INPUT: { status: 422, title: 'The input is not valid' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
