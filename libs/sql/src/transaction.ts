@@ -1,26 +1,31 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, FindOneOptions } from 'typeorm';
 import { isLockConflict } from './errors.ts';
 
-/** How often a transaction is tried before its lock conflict is the caller's. */
-const ATTEMPTS = 20;
-/** Longest pause before another try, in ms. */
-const LONGEST_PAUSE_MS = 100;
+/** How often a transaction is tried that the database gives up for the sake of another one. */
+const ATTEMPTS = 5;
+
+const isMysql = (dataSource: DataSource): boolean => dataSource.options.type === 'mysql';
 
 /**
- * Runs `work` in a transaction, and again from its beginning when the database gave it up for the sake of another one (a
- * deadlock, or a lock that was not free in time): `work` may do nothing but use its manager.
+ * Runs `work` in one transaction, with only its manager, and again if the database gave it up for another one: so `work` does
+ * nothing that must not happen twice. Every statement sees what was committed before it (`READ COMMITTED`; SQLite runs one
+ * transaction at a time).
  */
 export async function inTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
-  attempts = ATTEMPTS,
+  attempts: number = ATTEMPTS,
 ): Promise<T> {
   try {
-    return await dataSource.transaction(work);
+    return await (isMysql(dataSource)
+      ? dataSource.transaction('READ COMMITTED', work)
+      : dataSource.transaction((manager) => work(manager)));
   } catch (error) {
-    if (!isLockConflict(error) || attempts <= 1) throw error;
+    if (attempts <= 1 || !isLockConflict(error)) throw error;
+    return inTransaction(dataSource, work, attempts - 1);
   }
-  await sleep(Math.random() * LONGEST_PAUSE_MS);
-  return inTransaction(dataSource, work, attempts - 1);
 }
+
+/** As `lock` of a find within a transaction: nobody else changes these rows before its end. */
+export const rowLock = (manager: EntityManager): FindOneOptions['lock'] =>
+  isMysql(manager.connection) ? { mode: 'pessimistic_write' } : undefined;
