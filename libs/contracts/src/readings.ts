@@ -28,17 +28,17 @@ export type ReadingValue = z.output<typeof ReadingValue>;
 /** A timestamp as devices may write it: milliseconds since the epoch, or ISO 8601 with an offset. */
 const Timestamp = z.union([z.number().int().min(0), z.iso.datetime({ offset: true })]);
 
-/** A reading as devices send it. One of `sensor` and `sensorType` is needed; `ts` and `timestamp` are the same thing. */
+/** A reading as devices send it. One of `sensor` and `sensorType` is needed; `ts` and `timestamp` are the same thing; null is the same as absent. */
 export const ReadingInput = z
   .strictObject({
-    device: z.string().min(1).max(128).optional(),
+    device: z.string().min(1).max(128).nullish(),
     sensor: z.string().regex(SENSOR_NAME).optional(),
     sensorType: z.string().regex(SENSOR_NAME).optional(),
     value: ReadingValue,
-    unit: z.string().max(LIMITS.unitChars).optional(),
-    location: Location.optional(),
-    ts: Timestamp.optional(),
-    timestamp: Timestamp.optional(),
+    unit: z.string().max(LIMITS.unitChars).nullish(),
+    location: Location.nullish(),
+    ts: Timestamp.nullish(),
+    timestamp: Timestamp.nullish(),
   })
   .meta({ id: 'ReadingInput' });
 export type ReadingInput = z.input<typeof ReadingInput>;

@@ -1,0 +1,76 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { CodedError, type DeviceAction, type DeviceRef, type Principal, type UserPrincipal } from '#contracts';
+import { Events, RpcClient, type Unsubscribe } from '#messaging';
+
+/** How long the registry's answer is believed, in ms; a change of the device ends it at once. */
+const BELIEVED_MS = 30_000;
+const MAX_ENTRIES = 50_000;
+
+/** Which devices a caller may use: asked of the registry, believed for a while. */
+@Injectable()
+export class DeviceAccess implements OnApplicationShutdown {
+  private readonly allowed = new LRUCache<string, DeviceRef>({ max: MAX_ENTRIES, ttl: BELIEVED_MS });
+  private readonly unsubscribe: Unsubscribe;
+  /** Grows with every change: an answer that was on its way meanwhile is not kept. */
+  private revision = 0;
+
+  constructor(
+    @Inject(RpcClient) private readonly rpc: RpcClient,
+    @Inject(Events) events: Events,
+  ) {
+    this.unsubscribe = events.on('registry.device.changed', ({ device }) => {
+      this.forget(device.id);
+    });
+  }
+
+  onApplicationShutdown(): void {
+    this.unsubscribe();
+  }
+
+  /** The device of this id, or of this name behind a gateway. Throws `DEVICE_NOT_ALLOWED`, with no word on whether it exists. */
+  async authorise(principal: Principal, device: string, action: DeviceAction): Promise<DeviceRef> {
+    if (principal.kind === 'device' && principal.device.id === device) return principal.device;
+    const key = `${callerKey(principal)} ${action} ${device}`;
+    return (
+      this.allowed.get(key) ??
+      (await this.keep(key, () => this.rpc.call('registry.devices.authorize', { principal, device, action })))
+    );
+  }
+
+  /** The device that a caller's readings belong to when they name none. */
+  async home(principal: Principal): Promise<DeviceRef> {
+    return principal.kind === 'device' ? principal.device : this.defaultGateway(principal);
+  }
+
+  private async defaultGateway(user: UserPrincipal): Promise<DeviceRef> {
+    const { userId, customerId } = user;
+    const key = `${callerKey(user)} home`;
+    return (
+      this.allowed.get(key) ??
+      (await this.keep(key, () => this.rpc.call('registry.devices.defaultGateway', { userId, customerId })))
+    );
+  }
+
+  private async keep(key: string, ask: () => Promise<DeviceRef>): Promise<DeviceRef> {
+    const asked = this.revision;
+    const device = await ask();
+    if (asked === this.revision) this.allowed.set(key, device);
+    return device;
+  }
+
+  private forget(deviceId: string): void {
+    this.revision += 1;
+    for (const [key, device] of this.allowed.entries()) if (device.id === deviceId) this.allowed.delete(key);
+  }
+}
+
+/** A person's rights are those of their token; a device's are those of the device. */
+const callerKey = (principal: Principal): string =>
+  principal.kind === 'user'
+    ? `${principal.userId} ${principal.role} ${principal.customerId ?? '-'}`
+    : principal.device.id;
+
+/** Is this the answer that the caller may not use the device (rather than that the registry is away)? */
+export const isRefusal = (error: unknown): error is CodedError =>
+  error instanceof CodedError && error.code === 'DEVICE_NOT_ALLOWED';

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+const ROLES = ['ingress', 'writer', 'query'] as const;
+
+/** What a replica of telemetry does: takes readings in, writes them to the store, answers questions and viewers. */
+export type TelemetryRole = (typeof ROLES)[number];
+
+/** Where readings are logged and kept: servers for a suite of services, files for one process. */
+export type Storage =
+  { kind: 'servers'; natsUrl: string; mongodbUrl: string; logReplicas: number } | { kind: 'files'; folder: string };
+
+/** Variables of the telemetry service that hold in every mode. */
+export const TelemetryConfig = z.object({
+  ROLES: z
+    .string()
+    .default(ROLES.join(','))
+    .transform((text) => text.split(',').map((role) => role.trim()))
+    .pipe(z.array(z.enum(ROLES)).min(1))
+    .describe('What this replica does: any of ingress, writer, query, separated by commas'),
+  RATE_LIMIT: z
+    .union([z.literal('off').transform(() => Number.POSITIVE_INFINITY), z.coerce.number().positive()])
+    .default(500)
+    .describe('Messages per second that one device or person may send, on each replica; off switches it off'),
+  LOG_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1_048_576)
+    .default(8_589_934_592)
+    .describe('Bytes that the reading log may hold before senders are told to wait'),
+  RETENTION_DAYS: z.coerce.number().positive().default(3_650).describe('Age in days above which a reading is refused'),
+});
+export type TelemetryConfig = z.output<typeof TelemetryConfig>;
+
+/** Variables of the telemetry service on servers. */
+export const TelemetryServersConfig = z.object({
+  MONGODB_URL: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\//, 'must begin with mongodb://')
+    .describe('MongoDB, with the database'),
+  LOG_REPLICAS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(5)
+    .default(1)
+    .describe('Copies of the reading log in a NATS cluster'),
+});

@@ -1,0 +1,37 @@
+import { CodedError, LIMITS, type Rejection } from '#contracts';
+import { parseReading, type ParsedReading, type TimeWindow } from './parse-reading.ts';
+
+/** A batch, reading by reading: `readings` keep their index of the batch. */
+export interface ParsedBatch {
+  readings: (ParsedReading & { index: number })[];
+  rejected: Rejection[];
+}
+
+/** Reads a payload: one reading or an array. Throws `BATCH_EMPTY` or `BATCH_TOO_LARGE`; a bad reading is refused by its index. */
+export function parseBatch(payload: unknown, window: TimeWindow): ParsedBatch {
+  const inputs: unknown[] = Array.isArray(payload) ? payload : [payload];
+  if (inputs.length === 0) throw new CodedError('BATCH_EMPTY', 'The batch has no readings.');
+  if (inputs.length > LIMITS.batchReadings) {
+    throw new CodedError(
+      'BATCH_TOO_LARGE',
+      `The batch has ${String(inputs.length)} readings; send at most ${String(LIMITS.batchReadings)} at a time.`,
+    );
+  }
+  const batch: ParsedBatch = { readings: [], rejected: [] };
+  for (const [index, input] of inputs.entries()) {
+    const parsed = parseReading(input, window);
+    if ('code' in parsed) batch.rejected.push({ index, code: parsed.code, message: parsed.message });
+    else batch.readings.push({ ...parsed, index });
+  }
+  return batch;
+}
+
+/** The id of a batch as its sender gave it. Throws `BAD_BATCH_ID`. */
+export function parseBatchId(given: unknown): string | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given)) return given;
+  throw new CodedError(
+    'BAD_BATCH_ID',
+    `batchId must be 1 to ${String(LIMITS.batchIdChars)} printable ASCII characters without spaces.`,
+  );
+}

@@ -1,0 +1,48 @@
+import { Body, Controller, Headers, HttpCode, Inject, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiHeader, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Authenticator, bearerToken } from '#access';
+import { CodedError, ReadingsPayload, Receipt, type Receipt as ReceiptType } from '#contracts';
+import { Public } from '#platform';
+import { Ingest } from './ingest.ts';
+import { IngestLimits } from './ingest-limits.ts';
+
+/** Readings over HTTP. */
+@ApiTags('Readings')
+@Controller('telemetry')
+export class TelemetryController {
+  constructor(
+    @Inject(Ingest) private readonly ingest: Ingest,
+    @Inject(IngestLimits) private readonly limits: IngestLimits,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+  ) {}
+
+  /** Takes a reading or an array of them from a device or a person; 200 means that every accepted one is durable. */
+  @Public()
+  @Post()
+  @HttpCode(200)
+  @ApiBearerAuth()
+  @ApiHeader({ name: 'X-Batch-Id', required: false, description: 'Makes a batch that is sent again recognisable' })
+  @ApiBody({ standardSchema: ReadingsPayload } as never)
+  @ApiResponse({ status: 200, description: 'The receipt: accepted readings are durable', standardSchema: Receipt })
+  @ApiResponse({ status: 401, description: 'UNAUTHENTICATED, BAD_CREDENTIALS, TOKEN_EXPIRED or TOKEN_REVOKED' })
+  @ApiResponse({ status: 413, description: 'BATCH_TOO_LARGE or BODY_TOO_LARGE' })
+  @ApiResponse({ status: 422, description: 'BATCH_EMPTY or BAD_BATCH_ID' })
+  @ApiResponse({ status: 429, description: 'RATE_LIMITED, with Retry-After' })
+  @ApiResponse({ status: 503, description: 'BUSY, with Retry-After: send the same batch again' })
+  async receive(
+    @Headers('authorization') authorization: string | undefined,
+    @Headers('x-batch-id') batchId: string | undefined,
+    @Body() payload: unknown,
+  ): Promise<ReceiptType> {
+    const { principal } = await this.authenticator.authenticate(bearerToken(authorization));
+    this.limits.take(principal);
+    try {
+      if (payload === undefined)
+        throw new CodedError('BATCH_EMPTY', 'The body must be a reading or an array of readings.');
+      return await this.ingest.accept(principal, payload, batchId);
+    } catch (thrown) {
+      this.limits.countRefusal(thrown);
+      throw thrown;
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import type { Socket, Namespace } from 'socket.io';
+import { bearerToken, type Authenticated, type Authenticator } from '#access';
+import { CodedError, LIMITS, type ErrorBody } from '#contracts';
+import { toCoded, type Log } from '#platform';
+import type { Connection, Connections } from './connections.ts';
+
+/** Options of the one socket.io server of the service, for every namespace. */
+export const SOCKET_SERVER = {
+  /** Nginx learns from this cookie which replica a polling client is on. */
+  cookie: { name: 'io', httpOnly: true, sameSite: 'lax' },
+  maxHttpBufferSize: LIMITS.bodyBytes,
+  perMessageDeflate: false,
+  pingInterval: 20_000,
+  pingTimeout: 20_000,
+  connectTimeout: 10_000,
+  serveClient: false,
+} as const;
+
+/** Bytes that may wait for a client that does not read, before it is cut off. */
+const UNREAD_BYTES = 4_194_304;
+
+/** What we keep on a socket of ours. */
+interface SocketData {
+  authenticated: Authenticated;
+  token: string;
+  connection: Connection;
+  unread: number;
+}
+
+type OurSocket = Socket<
+  Record<string, (...args: never[]) => void>,
+  Record<string, (...args: unknown[]) => void>,
+  object,
+  Partial<SocketData>
+>;
+
+/** The token of a handshake: `auth.token`, or the Authorization header. */
+function handshakeToken({ handshake }: Socket): string | undefined {
+  const { token } = handshake.auth as { token?: unknown };
+  if (typeof token === 'string') return token;
+  return bearerToken(handshake.headers.authorization);
+}
+
+/** Lets only callers with a valid token into a namespace; the others get `connect_error` with the coded error as `data`. */
+export function guardNamespace(namespace: Namespace, authenticator: Authenticator, log: Log): void {
+  namespace.use((socket: OurSocket, next) => {
+    const token = handshakeToken(socket);
+    authenticator.authenticate(token).then(
+      (authenticated) => {
+        socket.data.authenticated = authenticated;
+        socket.data.token = token ?? '';
+        next();
+      },
+      (thrown: unknown) => {
+        const error = toCoded(thrown);
+        log.info({ code: error.code, address: socket.handshake.address }, `${namespace.name} handshake refused`);
+        next(Object.assign(new Error(error.message), { data: error.toBody() }));
+      },
+    );
+  });
+}
+
+/** A socket that got through {@link guardNamespace}: renewal, expiry, revocation and the client that does not read. */
+export class SocketConnection {
+  readonly connection: Connection;
+  private unread = 0;
+
+  constructor(
+    private readonly socket: OurSocket,
+    connections: Connections,
+    log: Log,
+  ) {
+    const { authenticated, token } = socket.data;
+    if (!authenticated || token === undefined) throw new Error('the namespace is not guarded');
+    this.connection = connections.add(authenticated, token, {
+      warn: (expiresAt) => {
+        socket.emit('auth:expiring', { expiresAt });
+      },
+      close: (reason) => {
+        this.close(reason);
+      },
+    });
+    socket.conn.on('drain', () => {
+      this.unread = 0;
+    });
+    socket.on('auth:refresh', (message: unknown, ack: unknown) => {
+      void this.refresh(connections, message, ack);
+    });
+    socket.on('error', (error: Error) => {
+      log.info({ err: error }, 'a socket failed');
+    });
+    socket.once('disconnect', (reason) => {
+      connections.remove(this.connection);
+      log.info({ caller: this.caller, reason }, `${socket.nsp.name} disconnected`);
+    });
+    log.info({ caller: this.caller, transport: socket.conn.transport.name }, `${socket.nsp.name} connected`);
+  }
+
+  get caller(): string {
+    const { principal } = this.connection;
+    return principal.kind === 'device' ? `device ${principal.device.id}` : `user ${principal.userId}`;
+  }
+
+  /** Says why and closes. */
+  close(reason: ErrorBody): void {
+    this.socket.emit('auth:ended', reason);
+    this.socket.disconnect(true);
+  }
+
+  /** About `bytes` are on their way to the client; too many unread ones end the connection. False if it was ended. */
+  sending(bytes: number): boolean {
+    this.unread += bytes;
+    if (this.unread <= UNREAD_BYTES) return true;
+    this.socket.disconnect(true);
+    return false;
+  }
+
+  private async refresh(connections: Connections, message: unknown, ack: unknown): Promise<void> {
+    const answer = typeof ack === 'function' ? (body: unknown) => void ack(body) : () => undefined;
+    const token = typeof message === 'object' && message !== null && 'token' in message ? message.token : undefined;
+    try {
+      const { expiresAt } = await connections.renew(this.connection, typeof token === 'string' ? token : undefined);
+      answer({ ok: true, expiresAt });
+    } catch (thrown) {
+      answer({ ok: false, ...toCoded(thrown).toBody() });
+    }
+  }
+}
+
+/** A refusal as sockets get it. */
+export const refusalOf = (thrown: unknown): { ok: false } & Pick<ErrorBody, 'code' | 'message' | 'retryAfterMs'> => {
+  const { code, message, retryAfterMs } = toCoded(thrown);
+  return { ok: false, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+};
+
+/** Logs what nobody expected; what a caller did wrong is theirs to know. */
+export function logUnexpected(thrown: unknown, log: Log): void {
+  if (!(thrown instanceof CodedError)) log.error({ err: thrown }, 'an error that nobody expected');
+}

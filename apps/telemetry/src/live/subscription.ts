@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { LIMITS, SENSOR_NAME, type Reading } from '#contracts';
+import type { LogEntry, LogReading } from '../reading-log/log-body.ts';
+
+/** What a viewer asks for: the devices, only these sensors, and with `since` (ms) what was missed from then on. */
+export const SubscribeRequest = z.strictObject({
+  devices: z.array(z.uuid()).min(1).max(LIMITS.liveDevices),
+  sensors: z.array(z.string().regex(SENSOR_NAME)).min(1).max(LIMITS.pageItems).optional(),
+  since: z.number().int().min(0).optional(),
+});
+export type SubscribeRequest = z.output<typeof SubscribeRequest>;
+
+/** What a viewer no longer wants; without `devices` everything. */
+export const UnsubscribeRequest = z.strictObject({ devices: z.array(z.uuid()).max(LIMITS.liveDevices).optional() });
+
+/** The event `readings` of a viewer. */
+export interface LiveReadings {
+  device: string;
+  readings: Reading[];
+  /** Stored before the subscription: what `since` asked for. */
+  replay?: true;
+}
+
+/** A reading of the log as viewers get it. */
+export const readingOf = ([sensor, ts, value, unit, location]: LogReading, receivedAt: number): Reading => ({
+  sensor,
+  ts,
+  value,
+  ...(unit === undefined || unit === null ? {} : { unit }),
+  ...(location === undefined || location === null ? {} : { location }),
+  receivedAt,
+});
+
+/** The readings of one entry that a viewer of these sensors gets; without `sensors` all. */
+export function readingsOf([, receivedAt, , readings]: LogEntry, sensors: ReadonlySet<string> | undefined): Reading[] {
+  const wanted = sensors ? readings.filter(([sensor]) => sensors.has(sensor)) : readings;
+  return wanted.map((reading) => readingOf(reading, receivedAt));
+}

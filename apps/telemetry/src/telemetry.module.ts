@@ -1,0 +1,121 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { join } from 'node:path';
+import { LOGGER, type Log } from '#platform';
+import { DeviceAccess } from './authorise/device-access.ts';
+import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
+import { IngestLimits } from './ingest/ingest-limits.ts';
+import { Ingest } from './ingest/ingest.ts';
+import { RateLimit } from './ingest/rate-limit.ts';
+import { TelemetryController } from './ingest/telemetry.controller.ts';
+import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
+import { Connections } from './link/connections.ts';
+import { LiveGateway } from './live/live.gateway.ts';
+import { Viewers } from './live/viewers.ts';
+import { ReadingsController } from './query/readings.controller.ts';
+import { ReadingsService } from './query/readings.service.ts';
+import { GroupCommit } from './reading-log/group-commit.ts';
+import { JetStreamReadingLog } from './reading-log/jetstream.adapter.ts';
+import { READING_LOG, type ReadingLog } from './reading-log/reading-log.ts';
+import { SqliteReadingLog } from './reading-log/sqlite.adapter.ts';
+import { MongoReadingStore } from './reading-store/mongo.adapter.ts';
+import { READING_STORE, type ReadingStore } from './reading-store/reading-store.ts';
+import { SqliteReadingStore } from './reading-store/sqlite.adapter.ts';
+import { IS_WRITER, TelemetryLifecycle } from './telemetry.lifecycle.ts';
+import { TelemetryMetrics } from './telemetry.metrics.ts';
+import { ReadingWriter } from './writer/writer.ts';
+
+const MS_PER_DAY = 86_400_000;
+
+/** What each role adds to a replica. */
+const ROLE_PARTS: Record<
+  TelemetryRole,
+  { controllers: NonNullable<DynamicModule['controllers']>; providers: Provider[] }
+> = {
+  ingress: { controllers: [TelemetryController], providers: [TelemetryGateway] },
+  writer: { controllers: [], providers: [] },
+  query: { controllers: [ReadingsController], providers: [ReadingsService, LiveGateway] },
+};
+
+/** Ingestion, the log, the writer, the store, questions and viewers. */
+@Module({})
+export class TelemetryModule {
+  static register(config: TelemetryConfig, storage: Storage): DynamicModule {
+    const parts = config.ROLES.map((role) => ROLE_PARTS[role]);
+    return {
+      module: TelemetryModule,
+      controllers: parts.flatMap(({ controllers }) => controllers),
+      providers: [
+        ...storageProviders(config, storage),
+        ...ingestProviders(config),
+        { provide: IS_WRITER, useValue: config.ROLES.includes('writer') },
+        {
+          provide: ReadingWriter,
+          inject: [READING_LOG, READING_STORE, LOGGER],
+          useFactory: (log: ReadingLog, store: ReadingStore, logger: Log) => new ReadingWriter(log, store, { logger }),
+        },
+        DeviceAccess,
+        Connections,
+        Viewers,
+        TelemetryMetrics,
+        TelemetryLifecycle,
+        ...parts.flatMap(({ providers }) => providers),
+      ],
+    };
+  }
+}
+
+const storageProviders = (config: TelemetryConfig, storage: Storage): Provider[] => [
+  {
+    provide: READING_LOG,
+    inject: [LOGGER],
+    useFactory: (logger: Log): ReadingLog =>
+      storage.kind === 'files'
+        ? new SqliteReadingLog({
+            file: join(storage.folder, 'readings.log.db'),
+            maxBytes: config.LOG_MAX_BYTES,
+            logger,
+          })
+        : new JetStreamReadingLog({
+            servers: storage.natsUrl,
+            maxBytes: config.LOG_MAX_BYTES,
+            replicas: storage.logReplicas,
+            logger,
+          }),
+  },
+  {
+    provide: READING_STORE,
+    inject: [LOGGER],
+    useFactory: (logger: Log): ReadingStore =>
+      storage.kind === 'files'
+        ? new SqliteReadingStore({ file: join(storage.folder, 'readings.db'), logger })
+        : new MongoReadingStore({ url: storage.mongodbUrl, logger }),
+  },
+];
+
+const ingestProviders = (config: TelemetryConfig): Provider[] => [
+  { provide: RateLimit, useFactory: () => new RateLimit(config.RATE_LIMIT) },
+  IngestLimits,
+  {
+    provide: GroupCommit,
+    inject: [READING_LOG, TelemetryMetrics],
+    useFactory: (log: ReadingLog, metrics: TelemetryMetrics) => new GroupCommit(metrics.timeAppends(log)),
+  },
+  {
+    provide: Ingest,
+    inject: [GroupCommit, DeviceAccess, Viewers, IngestLimits],
+    useFactory: (groups: GroupCommit, access: DeviceAccess, viewers: Viewers, limits: IngestLimits) =>
+      new Ingest({
+        append: (entry) => groups.append(entry),
+        authorise: (principal, device) => access.authorise(principal, device, 'write'),
+        home: (principal) => access.home(principal),
+        tell: (deviceId, entry) => {
+          viewers.tell(deviceId, entry);
+        },
+        count: (accepted, rejected) => {
+          limits.count(accepted, rejected);
+        },
+        now: Date.now,
+        retentionMs: config.RETENTION_DAYS * MS_PER_DAY,
+      }),
+  },
+];
