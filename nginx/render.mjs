@@ -17,7 +17,7 @@ const VARIABLE_OF = {
  */
 export function renderNginx(options) {
   const { tempDir } = options;
-  return `worker_processes ${options.workers ?? 2};
+  return `${startedByRoot() ? 'user root;\n' : ''}worker_processes ${options.workers ?? 2};
 worker_shutdown_timeout 1s;
 pid ${tempDir}/nginx.pid;
 error_log stderr notice;
@@ -34,6 +34,9 @@ ${fill(readFileSync(TEMPLATE, 'utf8'), variablesOf(options))}
 }
 `;
 }
+
+/** nginx would give up root for a user that may not enter the temporary folder. */
+const startedByRoot = () => process.getuid?.() === 0;
 
 function variablesOf({
   listen,
