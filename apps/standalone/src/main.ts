@@ -1,0 +1,45 @@
+import 'reflect-metadata';
+import { FirstAdministrator } from '../../auth/src/first-administrator/first-administrator.ts';
+import { rpcServer } from '#messaging';
+import { configOrExit, createLogger, runService } from '#platform';
+import { banner } from './banner.ts';
+import { readStandaloneConfig, USAGE, type StandaloneConfig } from './config.ts';
+import { DataFolder, DataFolderError } from './data-folder.ts';
+import { DEMO_DEVICES, startDemo } from './demo.ts';
+import { StandaloneModule } from './standalone.module.ts';
+
+const config = configOrExit(() => readStandaloneConfig(process.argv.slice(2), process.env));
+if (config) await start(config);
+else process.stdout.write(USAGE);
+
+async function start(config: StandaloneConfig): Promise<void> {
+  const logger = createLogger('fieldline', config.LOG_LEVEL);
+  const folder = openFolder(config.DATA_DIR);
+  const module = StandaloneModule.register(config, folder, logger);
+  const app = await runService({ name: 'fieldline', module, config, logger, rpc: rpcServer });
+  const { port } = app.getHttpServer().address() as { port: number };
+  const url = `http://localhost:${String(port)}`;
+  if (config.MQTT_PORT !== undefined)
+    logger.warn('MQTT_PORT is set, but this version has no MQTT endpoint: nothing listens there');
+  const demo = config.demo && config.DEBUG_PROVISIONING;
+  process.stdout.write(
+    banner({
+      url,
+      dataFolder: folder.path,
+      admin: await app.get(FirstAdministrator, { strict: false }).ensure(),
+      demoDevices: demo ? DEMO_DEVICES : 0,
+      debugProvisioning: config.DEBUG_PROVISIONING,
+    }),
+  );
+  if (demo) await startDemo(url, logger);
+}
+
+function openFolder(path: string): DataFolder {
+  try {
+    return new DataFolder(path);
+  } catch (error) {
+    if (!(error instanceof DataFolderError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}
