@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { throwError } from 'rxjs';
 import { ZodError } from 'zod';
-import { CodedError, ERRORS, type ErrorCode } from '#contracts';
+import { CodedError, ERRORS, LIMITS, type ErrorCode } from '#contracts';
 import { issuesOf } from './validation.ts';
 
 const CODE_OF_STATUS: Record<number, ErrorCode> = {
@@ -46,8 +46,11 @@ function ofHttp(thrown: HttpException): CodedError {
   return ofStatus(status, thrown.message, thrown);
 }
 
-const ofStatus = (status: number, message: string, cause: Error): CodedError =>
-  new CodedError(CODE_OF_STATUS[status] ?? 'INTERNAL', message, { cause });
+function ofStatus(status: number, message: string, cause: Error): CodedError {
+  const code = CODE_OF_STATUS[status] ?? 'INTERNAL';
+  const detail = code === 'BODY_TOO_LARGE' ? `The body may have at most ${String(LIMITS.bodyBytes)} bytes.` : message;
+  return new CodedError(code, detail, { cause });
+}
 
 /** The body parser's errors carry the status they stand for. */
 const isHttpError = (thrown: unknown): thrown is Error & { status: number } =>
