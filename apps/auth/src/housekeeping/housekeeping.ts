@@ -1,0 +1,62 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, IsNull, LessThan, Not, type FindOptionsWhere, type Repository } from 'typeorm';
+import { LOGGER, type Log } from '#platform';
+import { FailedAttempts } from '../attempts/failed-attempts.entity.ts';
+import { CLOCK, type Clock } from '../clock.ts';
+import { RefreshToken } from '../sessions/refresh-token.entity.ts';
+import { Session } from '../sessions/session.entity.ts';
+
+const EVERY_MS = 10 * 60_000;
+/** Rows that one step deletes, so that none holds up the others for long. */
+const STEP_ROWS = 500;
+/** Steps of one table in one go. */
+const MAX_STEPS = 100;
+/** How long ended things are kept beyond their time, in ms: replicas' clocks differ, and a late reuse is still told as such. */
+const KEPT_MS = 3_600_000;
+
+/** Deletes logins, refresh tokens and counts whose time is over, in small steps; any replica may. */
+@Injectable()
+export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @InjectRepository(Session, 'auth') private readonly sessions: Repository<Session>,
+    @InjectRepository(RefreshToken, 'auth') private readonly refreshTokens: Repository<RefreshToken>,
+    @InjectRepository(FailedAttempts, 'auth') private readonly attempts: Repository<FailedAttempts>,
+    @Inject(CLOCK) private readonly now: Clock,
+    @Inject(LOGGER) private readonly log: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.clean().catch((error: unknown) => {
+        this.log.warn({ err: error }, 'what is over could not be deleted; trying again later');
+      });
+    }, EVERY_MS).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  async clean(): Promise<void> {
+    const over = new Date(this.now() - KEPT_MS);
+    await deleteInSteps(this.refreshTokens, 'id', { expiresAt: LessThan(over) });
+    await deleteInSteps(this.sessions, 'id', { endedAt: Not(IsNull()), accessUntil: LessThan(over) });
+    await deleteInSteps(this.sessions, 'id', { expiresAt: LessThan(over) });
+    await deleteInSteps(this.attempts, 'subject', { windowEndsAt: LessThan(over) });
+  }
+}
+
+async function deleteInSteps<E extends object, K extends keyof E & string>(
+  rows: Repository<E>,
+  key: K,
+  which: FindOptionsWhere<E>,
+): Promise<void> {
+  for (let step = 0; step < MAX_STEPS; step += 1) {
+    const found = await rows.find({ where: which, take: STEP_ROWS });
+    if (found.length > 0) await rows.delete({ [key]: In(found.map((row) => row[key])) } as FindOptionsWhere<E>);
+    if (found.length < STEP_ROWS) return;
+  }
+}
