@@ -32,7 +32,8 @@ export function parseBody(body: string): LogEntry[] {
     throw new Error('not a log body: the fields "v" and "e" are missing');
   }
   if (parsed.v !== LOG_BODY_VERSION) throw new Error(`log body version ${String(parsed.v)} is not known`);
-  if (!Array.isArray(parsed.e) || !parsed.e.every(isEntry)) throw new Error('log body holds something that is no entry');
+  if (!Array.isArray(parsed.e) || !parsed.e.every(isEntry))
+    throw new Error('log body holds something that is no entry');
   return parsed.e;
 }
 

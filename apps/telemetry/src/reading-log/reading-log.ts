@@ -10,6 +10,8 @@ export interface LogMessage {
 
 /** Messages to be written to the store; each drain is settled by exactly one of `ack` and `release`. */
 export interface Drain {
+  /** The log these messages are of: `id` of the log as it was when they were handed out. */
+  logId: string;
   messages: LogMessage[];
   /** No message with a `seq` up to this one can ever be delivered again. */
   floor: number;
@@ -49,6 +51,7 @@ export interface ReadingLog {
   /**
    * Resolves once `body` is on stable storage.
    * Rejects with `BUSY` and `retryAfterMs` when the log is full or away: the sender must send again.
+   * Rejects with `BODY_TOO_LARGE` when the log can never take a body of this size.
    */
   append(body: string): Promise<void>;
   /**

@@ -13,7 +13,14 @@ export interface WriteResult {
 }
 
 /** What the store knows of a device's ledger; the log knows what is queued. */
-export type StoredLedger = Omit<Ledger, 'queued'>;
+export interface StoredLedger {
+  counts: Omit<Ledger, 'queued'>;
+  /**
+   * Is this message, which the log still holds, part of these counts already? (Written, but not acknowledged yet.) Taken
+   * together with the counts, so that the ledger of a device under load adds up.
+   */
+  includes(logId: string, seq: number): boolean;
+}
 
 /** A stretch of one device's readings in order of time, then of sensor name. */
 export interface RangeQuery {
@@ -43,6 +50,8 @@ export interface ReadingStore {
    * Exactly once for each (logId, seq): a message written before, in whole or in part, by this writer or another one, adds
    * only what is missing, and is counted once. An equal reading of another message is a duplicate, an unequal one a conflict.
    * `floor`: no message up to it will ever come again.
+   * Rejects with `UNAVAILABLE` while the store cannot be written; any other error means that something in these messages
+   * cannot be stored, however often it is tried.
    */
   write(logId: string, messages: readonly LogMessage[], floor: number): Promise<WriteResult>;
   /** The newest reading by `ts` of each sensor, or of the named ones. */

@@ -1,0 +1,381 @@
+import { jetstreamManager, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { CodedError } from '#contracts';
+import { busy } from './busy.ts';
+import { JetStreamAppends } from './jetstream-appends.ts';
+import { JetStreamPulls, streamSeqOf } from './jetstream-pulls.ts';
+import {
+  ACK_WAIT_MS,
+  CONSUMER,
+  DEAD_STREAM,
+  DEAD_SUBJECT,
+  ensureStreams,
+  isNotFound,
+  STREAM,
+  SUBJECT,
+  type StreamIdentity,
+} from './jetstream-streams.ts';
+import type { Backlog, DeadLetter, Drain, LogMessage, ReadingLog } from './reading-log.ts';
+
+export interface JetStreamReadingLogOptions {
+  /** One or more `nats://host:port`, separated by commas. */
+  servers: string;
+  /** Bytes of unwritten messages above which appends are refused. */
+  maxBytes: number;
+  /** Copies that the NATS cluster keeps of each message. */
+  replicas: number;
+  logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** How long an append may take, ms; default 5,000. */
+  appendTimeoutMs?: number;
+}
+
+const WAIT_MS = 20_000;
+const PULL_MESSAGES = 5_000;
+const READ_MESSAGES = 500;
+const FLOOR_AGE_MS = 250;
+const RETRY_MS = 250;
+const MAX_RETRY_MS = 5_000;
+const POLL_MS = 20;
+const REASON_HEADER = 'Fieldline-Reason';
+
+/** The connection and what hangs on it; made anew when the connection is closed for good. */
+interface Link {
+  connection: NatsConnection;
+  jsm: JetStreamManager;
+  appends: JetStreamAppends;
+  pulls: JetStreamPulls;
+}
+
+/**
+ * The log of the replicated mode: a JetStream stream on files with interest retention, drained through one durable pull
+ * consumer that all writers share. While the server is away appends are refused at once; the streams are checked, and made
+ * where they are missing, whenever the connection comes back.
+ */
+export class JetStreamReadingLog implements ReadingLog {
+  readonly appendsInFlight = 4;
+  readonly #options: JetStreamReadingLogOptions;
+  #link: Link | undefined;
+  #identity: StreamIdentity = { id: '', floor: 0 };
+  #floorAt = 0;
+  #ready = false;
+  #stopped = true;
+  #hungry = true;
+  #preparing: Promise<void> | undefined;
+  readonly #appends = new Set<Promise<void>>();
+  /** What tells the server that messages are still being written. */
+  readonly #working = new Set<NodeJS.Timeout>();
+
+  constructor(options: JetStreamReadingLogOptions) {
+    this.#options = options;
+  }
+
+  get id(): string {
+    return this.#identity.id;
+  }
+
+  /** Waits, as long as it takes, for the server; says so once. */
+  async start(): Promise<void> {
+    this.#stopped = false;
+    await this.#open();
+    await this.#prepare();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#ready = false;
+    this.#link?.pulls.endAll();
+    for (const timer of this.#working) clearInterval(timer);
+    await Promise.allSettled(this.#appends);
+    await this.#preparing?.catch(() => undefined);
+    await this.#link?.connection.drain().catch(() => undefined);
+    await this.#link?.connection.close();
+    this.#link = undefined;
+  }
+
+  append(body: string): Promise<void> {
+    if (!this.#ready || !this.#link) return Promise.reject(busy('the reading log is away'));
+    const append = this.#link.appends.append(SUBJECT, Buffer.from(body)).finally(() => this.#appends.delete(append));
+    this.#appends.add(append);
+    return append;
+  }
+
+  async drain(options: { maxBytes: number; lingerMs: number; signal: AbortSignal }): Promise<Drain | undefined> {
+    const { maxBytes, lingerMs, signal } = options;
+    while (!signal.aborted && !this.#stopped) {
+      const link = this.#link;
+      if (!link || !this.#ready) {
+        await pause(RETRY_MS, signal);
+        continue;
+      }
+      const identity = this.#identity;
+      const messages = this.#hungry ? await this.#pull(link, { batch: 1, expiresMs: WAIT_MS }, signal) : [];
+      const left = maxBytes - bytesOf(messages);
+      if (left > 0 && (messages.length > 0 || !this.#hungry) && !signal.aborted) {
+        const request = { batch: PULL_MESSAGES, maxBytes: left, expiresMs: lingerMs };
+        messages.push(...(await this.#pull(link, request, signal)));
+      }
+      this.#hungry = messages.length === 0 || bytesOf(messages) < maxBytes / 2;
+      if (messages.length > 0) return this.#hold(link, identity.id, await this.#floor(link, identity), messages);
+    }
+    return undefined;
+  }
+
+  async backlog(): Promise<Backlog> {
+    const { state } = await this.#manager().streams.info(STREAM);
+    return { messages: state.messages, bytes: state.bytes };
+  }
+
+  async *pending(): AsyncIterable<LogMessage> {
+    const { state } = await this.#manager().streams.info(STREAM);
+    for await (const message of this.#stored(STREAM, state.first_seq, state.last_seq)) {
+      yield { seq: message.seq, body: Buffer.from(message.data).toString() };
+    }
+  }
+
+  async settled(timeoutMs: number): Promise<boolean> {
+    const deadline = Date.now() + timeoutMs;
+    const { state } = await this.#manager().streams.info(STREAM);
+    for (;;) {
+      const consumer = await this.#manager().consumers.info(STREAM, CONSUMER);
+      if (consumer.ack_floor.stream_seq >= state.last_seq) return true;
+      if (consumer.num_pending === 0 && consumer.num_ack_pending === 0) return true;
+      if (Date.now() >= deadline) return false;
+      await pause(Math.min(POLL_MS, deadline - Date.now()));
+    }
+  }
+
+  async bury(message: LogMessage, reason: string): Promise<void> {
+    if (!this.#ready || !this.#link) throw busy('the reading log is away');
+    const fields = headers();
+    fields.set(REASON_HEADER, encodeURIComponent(reason));
+    await this.#link.appends.append(DEAD_SUBJECT, Buffer.from(message.body), fields);
+  }
+
+  async deadLetters(after: number, limit: number): Promise<DeadLetter[]> {
+    const { state } = await this.#manager().streams.info(DEAD_STREAM);
+    const letters: DeadLetter[] = [];
+    for await (const message of this.#stored(DEAD_STREAM, Math.max(after + 1, state.first_seq), state.last_seq)) {
+      letters.push(deadLetterOf(message));
+      if (letters.length >= limit) break;
+    }
+    return letters;
+  }
+
+  async replay(id: number): Promise<boolean> {
+    const message = await this.#messageOf(DEAD_STREAM, id);
+    if (!message) return false;
+    await this.append(Buffer.from(message.data).toString());
+    await this.#manager().streams.deleteMessage(DEAD_STREAM, id, false);
+    return true;
+  }
+
+  async #pull(
+    link: Link,
+    request: { batch: number; maxBytes?: number; expiresMs: number },
+    signal: AbortSignal,
+  ): Promise<Msg[]> {
+    const { messages, missing } = await link.pulls.pull(request, signal);
+    if (missing && !this.#stopped) {
+      await this.#prepareAgain();
+      await pause(RETRY_MS, signal);
+    }
+    return messages;
+  }
+
+  #hold(link: Link, logId: string, floor: number, received: Msg[]): Drain {
+    const working = setInterval(() => {
+      for (const message of received) message.respond('+WPI');
+    }, ACK_WAIT_MS / 3);
+    const settle = () => {
+      clearInterval(working);
+      this.#working.delete(working);
+    };
+    this.#working.add(working);
+    return {
+      logId,
+      floor,
+      messages: received
+        .map((message) => ({ seq: streamSeqOf(message.reply), body: message.string() }))
+        .sort((a, b) => a.seq - b.seq),
+      ack: async () => {
+        settle();
+        for (const message of received.slice(0, -1)) message.respond('+ACK');
+        const last = received.at(-1);
+        if (last?.reply) await link.connection.request(last.reply, '+ACK', { timeout: this.#timeoutMs() });
+      },
+      release: () => {
+        settle();
+        for (const message of received) message.respond('-NAK');
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** The consumer's acknowledgement floor, asked for at most a few times a second; it only ever rises in one stream. */
+  async #floor(link: Link, identity: StreamIdentity): Promise<number> {
+    if (Date.now() - this.#floorAt > FLOOR_AGE_MS) {
+      this.#floorAt = Date.now();
+      try {
+        const { ack_floor: floor } = await link.jsm.consumers.info(STREAM, CONSUMER);
+        if (this.#identity === identity) identity.floor = Math.max(identity.floor, floor.stream_seq);
+      } catch {
+        return identity.floor;
+      }
+    }
+    return identity.floor;
+  }
+
+  async *#stored(stream: string, from: number, to: number): AsyncIterable<StoredMsg> {
+    for (let next = Math.max(1, from); next <= to;) {
+      const start = next;
+      const batch = await this.#manager().direct.getBatch(stream, { seq: start, batch: READ_MESSAGES });
+      try {
+        for await (const message of batch) {
+          if (message.seq > to) return;
+          next = message.seq + 1;
+          yield message;
+        }
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        return;
+      }
+      if (next === start) return;
+    }
+  }
+
+  async #messageOf(stream: string, seq: number): Promise<StoredMsg | null> {
+    try {
+      return await this.#manager().streams.getMessage(stream, { seq });
+    } catch (error) {
+      if (isNotFound(error)) return null;
+      throw error;
+    }
+  }
+
+  #manager(): JetStreamManager {
+    if (!this.#link || !this.#ready) throw new CodedError('UNAVAILABLE', 'The reading log is away.');
+    return this.#link.jsm;
+  }
+
+  async #open(): Promise<void> {
+    const connection = await this.#connect();
+    const appends = new JetStreamAppends(connection, {
+      timeoutMs: this.#timeoutMs(),
+      onMissing: () => void this.#prepareAgain(),
+    });
+    const jsm = await jetstreamManager(connection, { checkAPI: false, timeout: this.#timeoutMs() });
+    this.#link = { connection, jsm, appends, pulls: new JetStreamPulls(connection) };
+    void this.#watch(this.#link);
+  }
+
+  #connect(): Promise<NatsConnection> {
+    return this.#untilDone('the NATS server of the reading log', () =>
+      connect({
+        servers: this.#options.servers.split(',').map((server) => server.trim()),
+        name: 'reading-log',
+        timeout: this.#timeoutMs(),
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: RETRY_MS,
+        reconnectJitter: RETRY_MS,
+        pingInterval: 5_000,
+        maxPingOut: 2,
+      }),
+    );
+  }
+
+  async #watch(link: Link): Promise<void> {
+    for await (const status of link.connection.status()) {
+      if (status.type === 'disconnect') {
+        this.#options.logger.warn({ server: status.server }, 'the reading log lost its NATS server');
+        this.#lost(link);
+      } else if (status.type === 'reconnect') {
+        this.#options.logger.info({ server: status.server }, 'the reading log has its NATS server back');
+        void this.#prepareAgain();
+      }
+    }
+    if (this.#stopped) return;
+    this.#lost(link);
+    this.#link = undefined;
+    await this.#open().then(
+      () => this.#prepare(),
+      () => undefined,
+    );
+  }
+
+  #lost(link: Link): void {
+    this.#ready = false;
+    link.appends.failAll('the reading log is away');
+    link.pulls.endAll();
+  }
+
+  async #prepareAgain(): Promise<void> {
+    this.#ready = false;
+    await this.#prepare().catch(() => undefined);
+  }
+
+  /** Makes sure of the streams; no append is accepted before. */
+  #prepare(): Promise<void> {
+    return (this.#preparing ??= this.#makeReady().finally(() => {
+      this.#preparing = undefined;
+    }));
+  }
+
+  async #makeReady(): Promise<void> {
+    const identity = await this.#untilDone('the streams of the reading log', async () => {
+      if (!this.#link) throw new Error('not connected');
+      return ensureStreams(this.#link.jsm, this.#options);
+    });
+    if (this.#stopped) return;
+    if (this.#identity.id !== '' && this.#identity.id !== identity.id) {
+      this.#options.logger.warn({ was: this.#identity.id, is: identity.id }, 'the reading log was lost and made anew');
+    }
+    this.#identity = identity;
+    this.#ready = true;
+  }
+
+  /** Tries until it works or the log is stopped; says once what it waits for. */
+  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (this.#stopped) throw error;
+        if (failures === 0) this.#options.logger.warn({ err: error, waitingFor: what }, `waiting for ${what}`);
+        await pause(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures) * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  #timeoutMs(): number {
+    return this.#options.appendTimeoutMs ?? 5_000;
+  }
+}
+
+function bytesOf(messages: readonly Msg[]): number {
+  return messages.reduce((bytes, { data }) => bytes + data.length, 0);
+}
+
+function deadLetterOf(message: StoredMsg): DeadLetter {
+  return {
+    id: message.seq,
+    at: message.time.getTime(),
+    reason: decodeURIComponent(message.header.get(REASON_HEADER)),
+    body: Buffer.from(message.data).toString(),
+  };
+}
+
+/** Resolves after `ms`, or once the signal is aborted. */
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(0, ms));
+    signal?.addEventListener('abort', done);
+    if (signal?.aborted) done();
+  });
+}
