@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { dataSourceFor, migrate } from '#sql';
 import { describeWith, freshMysqlDatabase } from '#testing';
-import { REGISTRY, REGISTRY_SCHEMA } from './schema.ts';
+import { REGISTRY } from './data-source-name.ts';
+import { REGISTRY_SCHEMA } from './schema.ts';
 
 function migrationsSuite(databaseUrl: () => Promise<string>): void {
   let dataSource: DataSource;

@@ -8,9 +8,6 @@ import { DeviceLabels1767225600003 } from './migrations/0003-device-labels.ts';
 import { DeviceTerms1767225600004 } from './migrations/0004-device-terms.ts';
 import { Credentials1767225600005 } from './migrations/0005-credentials.ts';
 
-/** Name of the registry's data source. */
-export const REGISTRY = 'registry';
-
 /** Everything that the registry keeps. */
 export const REGISTRY_SCHEMA = {
   entities: [CustomerEntity, DeviceEntity, DeviceLabelEntity, DeviceTermEntity, CredentialEntity],

@@ -1,4 +1,4 @@
-import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index } from 'typeorm';
 import { column } from '#sql';
 import { DeviceEntity } from '../devices/device.entity.ts';
 
@@ -8,7 +8,7 @@ import { DeviceEntity } from '../devices/device.entity.ts';
 @Index('uq_credentials_device_generation', ['deviceId', 'generation'], { unique: true })
 @Index('ix_credentials_expires_at', ['expiresAt'])
 export class CredentialEntity {
-  @PrimaryColumn(column.uuid())
+  @Column(column.uuid({ primary: true }))
   id: string;
 
   @ForeignKey(() => DeviceEntity, { name: 'fk_credentials_device', onDelete: 'CASCADE' })

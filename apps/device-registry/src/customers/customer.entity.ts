@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index } from 'typeorm';
 import { column } from '#sql';
 
 /** Somebody who has devices and users. */
@@ -6,7 +6,7 @@ import { column } from '#sql';
 @Index('uq_customers_number', ['number'], { unique: true })
 @Index('ix_customers_sort_name', ['sortName', 'id'])
 export class CustomerEntity {
-  @PrimaryColumn(column.uuid())
+  @Column(column.uuid({ primary: true }))
   id: string;
 
   /** The name that the outside world has for the customer, 1-64 characters. */

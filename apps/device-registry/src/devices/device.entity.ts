@@ -1,4 +1,4 @@
-import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index } from 'typeorm';
 import type { DeviceKind } from '#contracts';
 import { column } from '#sql';
 import { CustomerEntity } from '../customers/customer.entity.ts';
@@ -20,7 +20,7 @@ export type DeviceAttributes = Record<string, unknown>;
 @Index('ix_devices_mac', ['macAddress', 'id'])
 @Index('ix_devices_serial', ['serial', 'id'])
 export class DeviceEntity {
-  @PrimaryColumn(column.uuid())
+  @Column(column.uuid({ primary: true }))
   id: string;
 
   @Column(column.text(128))
@@ -94,10 +94,10 @@ export class DeviceEntity {
 @Index('ix_device_labels_label', ['label', 'deviceId'])
 export class DeviceLabelEntity {
   @ForeignKey(() => DeviceEntity, { name: 'fk_device_labels_device', onDelete: 'CASCADE' })
-  @PrimaryColumn(column.uuid({ name: 'device_id' }))
+  @Column(column.uuid({ primary: true, name: 'device_id' }))
   deviceId: string;
 
-  @PrimaryColumn(column.text(64))
+  @Column(column.text(64, { primary: true }))
   label: string;
 }
 
@@ -106,9 +106,9 @@ export class DeviceLabelEntity {
 @Index('ix_device_terms_term', ['term', 'deviceId'])
 export class DeviceTermEntity {
   @ForeignKey(() => DeviceEntity, { name: 'fk_device_terms_device', onDelete: 'CASCADE' })
-  @PrimaryColumn(column.uuid({ name: 'device_id' }))
+  @Column(column.uuid({ primary: true, name: 'device_id' }))
   deviceId: string;
 
-  @PrimaryColumn(column.text(256))
+  @Column(column.text(256, { primary: true }))
   term: string;
 }

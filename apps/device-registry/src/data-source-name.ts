@@ -1,0 +1,2 @@
+/** Name of the registry's data source. */
+export const REGISTRY = 'registry';

@@ -1,0 +1,43 @@
+import type { DeviceAction, DeviceRef, Principal, UserPrincipal } from '#contracts';
+
+/** What the policy needs to know of a device. */
+export type PolicyDevice = Pick<DeviceRef, 'id' | 'customerId' | 'ownerId' | 'masterId'>;
+
+/** What a device that is calling may do for itself and, if it is a gateway, for the devices behind it. */
+const DEVICE_ACTIONS: readonly DeviceAction[] = ['read', 'write'];
+
+/** May this caller do this to that device? The one place where that is decided. */
+export function allows(principal: Principal, action: DeviceAction, device: PolicyDevice): boolean {
+  if (principal.kind === 'user') return isWithin(visibleDevices(principal), device);
+  const { device: caller } = principal;
+  const isBehind = caller.kind === 'gateway' && device.masterId === caller.id;
+  return DEVICE_ACTIONS.includes(action) && (device.id === caller.id || isBehind);
+}
+
+/** Which devices somebody sees: what lists are narrowed to. */
+export type Visibility = 'all' | 'none' | { customerId: string } | { ownerId: string };
+
+/** admin: all; operator: those of their customer; user: those that they own. */
+export function visibleDevices({ role, customerId, userId }: UserPrincipal): Visibility {
+  if (role === 'admin') return 'all';
+  if (role === 'user') return { ownerId: userId };
+  return customerId === null ? 'none' : { customerId };
+}
+
+function isWithin(visibility: Visibility, device: PolicyDevice): boolean {
+  if (typeof visibility === 'string') return visibility === 'all';
+  return 'ownerId' in visibility ? device.ownerId === visibility.ownerId : device.customerId === visibility.customerId;
+}
+
+/** May this person give a device to that customer, or with null to none? */
+export function mayPlaceWith({ role, customerId }: UserPrincipal, wanted: string | null): boolean {
+  if (role === 'admin') return true;
+  if (role === 'operator') return wanted !== null && wanted === customerId;
+  return wanted === null || wanted === customerId;
+}
+
+/** What a device gets from the person who makes it, where they do not say. */
+export const startOf = ({ role, customerId, userId }: UserPrincipal) => ({
+  customerId: role === 'admin' ? null : customerId,
+  ownerId: role === 'user' ? userId : null,
+});

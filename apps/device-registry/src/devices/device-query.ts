@@ -1,0 +1,60 @@
+import type { DataSource, SelectQueryBuilder } from 'typeorm';
+import { DeviceEntity } from './device.entity.ts';
+import type { Visibility } from './device-policy.ts';
+import type { DeviceQuery } from './device.schemas.ts';
+import { searchedRanges } from './search-terms.ts';
+
+type Filters = Pick<DeviceQuery, 'customer' | 'owner' | 'master' | 'kind' | 'label' | 'macAddress' | 'serial' | 'q'>;
+
+/** The devices that somebody sees, narrowed by filters; every value is a parameter. */
+export function deviceQuery(
+  dataSource: DataSource,
+  visibility: Visibility,
+  filters: Filters,
+): SelectQueryBuilder<DeviceEntity> {
+  const query = dataSource.getRepository(DeviceEntity).createQueryBuilder('device');
+  narrowToVisible(query, visibility);
+  narrowToColumns(query, filters);
+  if (filters.label !== undefined) {
+    query.andWhere('device.id IN (SELECT l.device_id FROM device_labels l WHERE l.label = :label)', {
+      label: filters.label,
+    });
+  }
+  if (filters.q !== undefined) narrowToSearch(query, filters.q);
+  return query;
+}
+
+function narrowToVisible(query: SelectQueryBuilder<DeviceEntity>, visibility: Visibility): void {
+  if (visibility === 'all') return;
+  if (visibility === 'none') query.andWhere('1 = 0');
+  else if ('ownerId' in visibility)
+    query.andWhere('device.ownerId = :visibleOwner', { visibleOwner: visibility.ownerId });
+  else query.andWhere('device.customerId = :visibleCustomer', { visibleCustomer: visibility.customerId });
+}
+
+function narrowToColumns(query: SelectQueryBuilder<DeviceEntity>, filters: Filters): void {
+  const wanted = {
+    customerId: filters.customer,
+    ownerId: filters.owner,
+    masterId: filters.master,
+    kind: filters.kind,
+    macAddress: filters.macAddress,
+    serial: filters.serial,
+  };
+  for (const [property, value] of Object.entries(wanted)) {
+    if (value !== undefined) query.andWhere(`device.${property} = :${property}`, { [property]: value });
+  }
+}
+
+function narrowToSearch(query: SelectQueryBuilder<DeviceEntity>, text: string): void {
+  const words = searchedRanges(text);
+  for (const [index, spellings] of words.entries()) {
+    const parameters: Record<string, string> = {};
+    const ranges = spellings.map(({ from, to }, spelling) => {
+      const [low, high] = [`from_${String(index)}_${String(spelling)}`, `to_${String(index)}_${String(spelling)}`];
+      Object.assign(parameters, { [low]: from, [high]: to });
+      return `(t.term >= :${low} AND t.term < :${high})`;
+    });
+    query.andWhere(`device.id IN (SELECT t.device_id FROM device_terms t WHERE ${ranges.join(' OR ')})`, parameters);
+  }
+}

@@ -1,0 +1,136 @@
+import type { EntityManager } from 'typeorm';
+import { CodedError } from '#contracts';
+import { uuid7 } from '#platform';
+import { isForeignKeyViolation, isUniqueViolation, rowLock } from '#sql';
+import { leavePlace, movePlace, takePlace } from '../customers/device-places.ts';
+import { invalidInput } from '../invalid-input.ts';
+import { DeviceEntity, DeviceLabelEntity, DeviceTermEntity } from './device.entity.ts';
+import { termsOf } from './search-terms.ts';
+
+/** What of a device can be changed. */
+export type DeviceColumns = Pick<
+  DeviceEntity,
+  'name' | 'kind' | 'macAddress' | 'serial' | 'customerId' | 'masterId' | 'labels' | 'attributes'
+>;
+
+/** A device that is about to be made. */
+export type NewDevice = Pick<DeviceEntity, 'name' | 'kind' | 'customerId' | 'ownerId'> & Partial<DeviceEntity>;
+
+/** The device, held until the end of the transaction; null if there is none. */
+export const lockedDevice = (manager: EntityManager, id: string): Promise<DeviceEntity | null> =>
+  manager.findOne(DeviceEntity, { where: { id }, lock: rowLock(manager) });
+
+/** Throws `MAC_TAKEN`, `CONFLICT` for a name that another device behind the same gateway has, and what takePlace throws. */
+export async function insertDevice(manager: EntityManager, device: NewDevice, now: number): Promise<DeviceEntity> {
+  await takePlace(manager, device.customerId);
+  const row = manager.create(DeviceEntity, {
+    macAddress: null,
+    serial: null,
+    masterId: null,
+    defaultOf: null,
+    provisionedMac: null,
+    labels: [],
+    attributes: {},
+    ...device,
+    id: uuid7(now),
+    sortName: device.name.toLowerCase(),
+    customerScope: device.customerId ?? '',
+    tokenGeneration: 1,
+    version: 1,
+    createdAt: new Date(now),
+    updatedAt: new Date(now),
+  });
+  await explained(row, () => manager.insert(DeviceEntity, row as object));
+  await insertLabels(manager, row);
+  await insertTerms(manager, row);
+  return row;
+}
+
+/** Changes a locked device. Throws as {@link insertDevice} does. */
+export async function updateDevice(
+  manager: EntityManager,
+  before: DeviceEntity,
+  columns: DeviceColumns,
+  now: number,
+): Promise<DeviceEntity> {
+  await movePlace(manager, before.customerId, columns.customerId);
+  const change = {
+    ...columns,
+    sortName: columns.name.toLowerCase(),
+    customerScope: columns.customerId ?? '',
+    provisionedMac: columns.macAddress === before.macAddress ? before.provisionedMac : null,
+    version: before.version + 1,
+    updatedAt: new Date(now),
+  };
+  const after = manager.create(DeviceEntity, { ...before, ...change });
+  await explained(after, () => manager.update(DeviceEntity, { id: before.id }, change as object));
+  await replaceLabels(manager, before, after);
+  await replaceTerms(manager, before, after);
+  return after;
+}
+
+/** Deletes a locked device with its credentials. Throws `DEVICE_IN_USE` while devices are behind it. */
+export async function deleteDevice(manager: EntityManager, { id, customerId }: DeviceEntity): Promise<void> {
+  await leavePlace(manager, customerId);
+  try {
+    await manager.delete(DeviceEntity, { id });
+  } catch (error) {
+    throw isForeignKeyViolation(error) ? deviceInUse(id) : error;
+  }
+}
+
+export const deviceInUse = (id: string): CodedError =>
+  new CodedError(
+    'DEVICE_IN_USE',
+    `Devices are behind it: give those another master or delete them first (GET /api/devices?master=${id}).`,
+  );
+
+async function explained(row: DeviceEntity, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (isUniqueViolation(error, 'uq_devices_scope_mac', 'devices.customer_scope')) throw macTaken(row);
+    if (isUniqueViolation(error, 'uq_devices_master_name', 'devices.master_id')) throw nameTaken(row);
+    if (isForeignKeyViolation(error)) throw invalidInput('/master', 'is a device that was deleted just now');
+    throw error;
+  }
+}
+
+const macTaken = ({ macAddress, customerId }: DeviceEntity): CodedError =>
+  new CodedError(
+    'MAC_TAKEN',
+    `Another device ${customerId === null ? 'without a customer' : 'of the customer'} has the MAC address ${String(macAddress)}: change or delete that one first.`,
+  );
+
+const nameTaken = ({ name }: DeviceEntity): CodedError =>
+  new CodedError('CONFLICT', `Another device behind the same master has the name "${name}": choose a different one.`);
+
+async function insertLabels(manager: EntityManager, { id, labels }: DeviceEntity): Promise<void> {
+  if (labels.length === 0) return;
+  await manager.insert(
+    DeviceLabelEntity,
+    labels.map((label) => ({ deviceId: id, label })),
+  );
+}
+
+async function insertTerms(manager: EntityManager, row: DeviceEntity): Promise<void> {
+  await manager.insert(
+    DeviceTermEntity,
+    termsOf(row).map((term) => ({ deviceId: row.id, term })),
+  );
+}
+
+async function replaceLabels(manager: EntityManager, before: DeviceEntity, after: DeviceEntity): Promise<void> {
+  if (isSame(before.labels, after.labels)) return;
+  await manager.delete(DeviceLabelEntity, { deviceId: after.id });
+  await insertLabels(manager, after);
+}
+
+async function replaceTerms(manager: EntityManager, before: DeviceEntity, after: DeviceEntity): Promise<void> {
+  if (isSame(termsOf(before), termsOf(after))) return;
+  await manager.delete(DeviceTermEntity, { deviceId: after.id });
+  await insertTerms(manager, after);
+}
+
+const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+  JSON.stringify(one) === JSON.stringify(other);

@@ -1,0 +1,105 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { CodedError, type DeviceRef } from '#contracts';
+import { Events } from '#messaging';
+import { inTransaction, isUniqueViolation } from '#sql';
+import { CLOCK, type Clock } from '../clock.ts';
+import { DerivedTokens } from '../credentials/derived-tokens.ts';
+import { CustomerEntity } from '../customers/customer.entity.ts';
+import { REGISTRY } from '../data-source-name.ts';
+import { insertDevice, lockedDevice, type NewDevice } from './device-rows.ts';
+import { DeviceEntity } from './device.entity.ts';
+import { deviceRef } from './device.schemas.ts';
+
+const ATTEMPTS = 20;
+
+/** Devices that come to be because somebody asks for them: they are made once, however many ask at the same time. */
+@Injectable()
+export class DevicesOnDemand {
+  constructor(
+    @InjectDataSource(REGISTRY) private readonly dataSource: DataSource,
+    @Inject(Events) private readonly events: Events,
+    @Inject(DerivedTokens) private readonly tokens: DerivedTokens,
+    @Inject(CLOCK) private readonly now: Clock,
+  ) {}
+
+  /** The gateway that a person's own readings go to, made on first use. Throws `DEVICE_LIMIT_REACHED`. */
+  async defaultGateway(userId: string, customerId: string | null): Promise<DeviceRef> {
+    const find = () => this.dataSource.manager.findOneBy(DeviceEntity, { defaultOf: userId });
+    const { device } = await this.findOrMake(find, async (manager) => ({
+      name: 'Default gateway',
+      kind: 'gateway',
+      customerId: await existingCustomer(manager, customerId),
+      ownerId: userId,
+      defaultOf: userId,
+    }));
+    return deviceRef(device);
+  }
+
+  /**
+   * The device of a MAC address (canonical) and its token, the same one every time. It is the device that once provisioned itself
+   * with that address, else one without a customer that has it, else a new one.
+   */
+  async provisionByMac(macAddress: string): Promise<{ device: DeviceRef; created: boolean; accessToken: string }> {
+    const { device, created } = await this.findOrMake(
+      () => this.ofMac(macAddress),
+      () =>
+        Promise.resolve({
+          name: macAddress,
+          kind: 'direct',
+          macAddress,
+          customerId: null,
+          ownerId: null,
+          provisionedMac: macAddress,
+        }),
+    );
+    return { device: deviceRef(device), created, accessToken: await this.tokens.of(device) };
+  }
+
+  private async ofMac(macAddress: string): Promise<DeviceEntity | null> {
+    const { manager } = this.dataSource;
+    const provisioned = await manager.findOneBy(DeviceEntity, { provisionedMac: macAddress });
+    if (provisioned) return provisioned;
+    const known = await manager.findOneBy(DeviceEntity, { customerScope: '', macAddress });
+    return known && this.markedProvisioned(known.id, macAddress);
+  }
+
+  /** Null if it is not that device any more, or another one was marked meanwhile: then it is to be looked for again. */
+  private async markedProvisioned(id: string, macAddress: string): Promise<DeviceEntity | null> {
+    return inTransaction(this.dataSource, async (manager) => {
+      const device = await lockedDevice(manager, id);
+      if (device?.macAddress !== macAddress) return null;
+      await manager.update(DeviceEntity, { id }, { provisionedMac: macAddress });
+      return device;
+    });
+  }
+
+  private async findOrMake(
+    find: () => Promise<DeviceEntity | null>,
+    draft: (manager: EntityManager) => Promise<NewDevice>,
+    attempts = ATTEMPTS,
+  ): Promise<{ device: DeviceEntity; created: boolean }> {
+    try {
+      const found = await find();
+      if (found) return { device: found, created: false };
+      const device = await inTransaction(
+        this.dataSource,
+        async (manager) => insertDevice(manager, await draft(manager), this.now()),
+        ATTEMPTS,
+      );
+      this.events.publish('registry.device.changed', { change: 'created', device: deviceRef(device) });
+      return { device, created: true };
+    } catch (error) {
+      if (attempts <= 1 || !isTaken(error)) throw error;
+      return this.findOrMake(find, draft, attempts - 1);
+    }
+  }
+}
+
+const existingCustomer = async (manager: EntityManager, id: string | null): Promise<string | null> =>
+  id !== null && (await manager.existsBy(CustomerEntity, { id })) ? id : null;
+
+/** Was somebody else faster? */
+const isTaken = (error: unknown): boolean =>
+  isUniqueViolation(error) || (error instanceof CodedError && error.code === 'MAC_TAKEN');

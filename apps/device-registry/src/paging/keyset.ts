@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { PageQuery, type Page } from '#contracts';
+import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+
+/** Longest cursor, in characters: a name of 128 characters outside ASCII, encoded. */
+const MAX_CURSOR = 2_048;
+
+/** A list's query that can be sorted by these fields, `-` for descending; the first one is the default. */
+export const listQuery = <F extends string>(...fields: [F, ...F[]]) =>
+  PageQuery.extend({
+    cursor: z.string().max(MAX_CURSOR).optional(),
+    sort: z.enum(fields.flatMap((field) => [field, `-${field}` as const]) as [F, ...F[]]).default(fields[0] as never),
+  });
+
+/** How a list is sorted: by a property and then by id, or by id alone (which is the order of creation). */
+export interface Order<T> {
+  /** As the query says it. */
+  sort: string;
+  property: keyof T & string;
+  descending: boolean;
+}
+
+/** The order that a `sort` asks for. */
+export function orderOf<T>(sort: string, properties: Record<string, keyof T & string>): Order<T> {
+  const descending = sort.startsWith('-');
+  const property = properties[descending ? sort.slice(1) : sort];
+  if (property === undefined) throw new Error(`no property to sort by ${sort}`);
+  return { sort, property, descending };
+}
+
+/**
+ * One page by keyset: what comes after the cursor's position, whatever was added before it meanwhile. The comparison is written
+ * so that MySQL and SQLite both begin at the position in the index.
+ */
+export async function keysetPage<T extends ObjectLiteral & { id: string }>(
+  query: SelectQueryBuilder<T>,
+  order: Order<T>,
+  { cursor, limit }: { cursor?: string | undefined; limit: number },
+): Promise<Page<T>> {
+  const { alias } = query;
+  const { sort, property, descending } = order;
+  const beyond = descending ? '<' : '>';
+  const direction = descending ? 'DESC' : 'ASC';
+  if (cursor !== undefined) {
+    const { value, id } = decodeCursor(sort, cursor);
+    const column = `${alias}.${property}`;
+    if (property === 'id') query.andWhere(`${column} ${beyond} :id`, { id });
+    else {
+      query.andWhere(`${column} ${beyond}= :value AND (${column} ${beyond} :value OR ${alias}.id ${beyond} :id)`, {
+        value: value ?? '',
+        id,
+      });
+    }
+  }
+  query.orderBy(`${alias}.${property}`, direction);
+  if (property !== 'id') query.addOrderBy(`${alias}.id`, direction);
+  const rows = await query.limit(limit + 1).getMany();
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const nextCursor = rows.length > limit && last ? encodeCursor(sort, positionOf(last, property)) : null;
+  return { items, nextCursor };
+}
+
+const positionOf = <T extends { id: string }>(row: T, property: keyof T & string) => ({
+  value: property === 'id' ? null : String(row[property]),
+  id: row.id,
+});

@@ -1,0 +1,50 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { SqlModule } from '#sql';
+import { CLOCK } from './clock.ts';
+import type { RegistryConfig } from './config.ts';
+import { deviceTokenKey } from './credentials/access-token.ts';
+import { CredentialsController } from './credentials/credentials.controller.ts';
+import { CredentialsHandlers } from './credentials/credentials.handlers.ts';
+import { Credentials } from './credentials/credentials.service.ts';
+import { DerivedTokens, DEVICE_TOKEN_KEY } from './credentials/derived-tokens.ts';
+import { EndedCredentials } from './credentials/ended-credentials.ts';
+import { CustomersController } from './customers/customers.controller.ts';
+import { CustomersHandlers } from './customers/customers.handlers.ts';
+import { Customers } from './customers/customers.service.ts';
+import { REGISTRY } from './data-source-name.ts';
+import { DeviceAccess } from './devices/device-access.ts';
+import { DevicesOnDemand } from './devices/devices-on-demand.ts';
+import { DevicesController } from './devices/devices.controller.ts';
+import { DevicesHandlers } from './devices/devices.handlers.ts';
+import { Devices } from './devices/devices.service.ts';
+import { REGISTRY_SCHEMA } from './schema.ts';
+
+/** Customers, devices and devices' credentials. */
+@Module({})
+export class RegistryModule {
+  static register({ DATABASE_URL, SECRET_KEY }: RegistryConfig): DynamicModule {
+    return {
+      module: RegistryModule,
+      imports: [SqlModule.forSchema(REGISTRY, DATABASE_URL, REGISTRY_SCHEMA)],
+      controllers: [
+        CustomersController,
+        CustomersHandlers,
+        DevicesController,
+        DevicesHandlers,
+        CredentialsController,
+        CredentialsHandlers,
+      ],
+      providers: [
+        Customers,
+        Devices,
+        DeviceAccess,
+        DevicesOnDemand,
+        Credentials,
+        DerivedTokens,
+        EndedCredentials,
+        { provide: CLOCK, useValue: Date.now },
+        { provide: DEVICE_TOKEN_KEY, useValue: deviceTokenKey(SECRET_KEY) },
+      ],
+    };
+  }
+}
