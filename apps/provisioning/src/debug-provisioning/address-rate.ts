@@ -1,0 +1,47 @@
+import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
+
+const MINUTE_MS = 60_000;
+/** Addresses that are remembered; one that was not heard of for longest is forgotten first. */
+const MAX_ADDRESSES = 10_000;
+
+interface Bucket {
+  tokens: number;
+  filledAt: number;
+}
+
+/** A token bucket for each address: `perMinute` at once, refilled evenly within a minute. */
+export class AddressRate {
+  private readonly buckets = new LRUCache<string, Bucket>({ max: MAX_ADDRESSES });
+
+  constructor(
+    private readonly perMinute: number,
+    private readonly now: () => number,
+  ) {}
+
+  /** Takes one; 0 if there was one, else the milliseconds until there is. */
+  take(address: string): number {
+    const key = networkOf(address);
+    const now = this.now();
+    const tokens = this.tokensOf(this.buckets.get(key), now);
+    if (tokens < 1) return Math.ceil(((1 - tokens) * MINUTE_MS) / this.perMinute);
+    this.buckets.set(key, { tokens: tokens - 1, filledAt: now });
+    return 0;
+  }
+
+  private tokensOf(bucket: Bucket | undefined, now: number): number {
+    if (!bucket) return this.perMinute;
+    const refilled = ((now - bucket.filledAt) * this.perMinute) / MINUTE_MS;
+    return Math.min(this.perMinute, bucket.tokens + refilled);
+  }
+}
+
+/** One customer of an IPv6 provider has a whole /64 (RFC 6177): it counts as one address. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail = ''] = address.split('::');
+  const [before, after] = [head, tail].map((part) => part.split(':').filter(Boolean));
+  const missing = 8 - (before?.length ?? 0) - (after?.length ?? 0);
+  const groups = [...(before ?? []), ...Array.from({ length: missing }, () => '0'), ...(after ?? [])];
+  return groups.slice(0, 4).join(':');
+}
