@@ -11,6 +11,7 @@ import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
 import { Connections } from './link/connections.ts';
 import { LiveGateway } from './live/live.gateway.ts';
 import { Viewers } from './live/viewers.ts';
+import { DeadLettersController } from './query/dead-letters.controller.ts';
 import { ReadingsController } from './query/readings.controller.ts';
 import { ReadingsService } from './query/readings.service.ts';
 import { GroupCommit } from './reading-log/group-commit.ts';
@@ -33,7 +34,7 @@ const ROLE_PARTS: Record<
 > = {
   ingress: { controllers: [TelemetryController], providers: [TelemetryGateway] },
   writer: { controllers: [], providers: [] },
-  query: { controllers: [ReadingsController], providers: [ReadingsService, LiveGateway] },
+  query: { controllers: [ReadingsController, DeadLettersController], providers: [ReadingsService, LiveGateway] },
 };
 
 /** Ingestion, the log, the writer, the store, questions and viewers. */

@@ -10,7 +10,7 @@ const SWEEP_MS = 30_000;
 /** How much one sender may send, and what became of it, on this replica. */
 @Injectable()
 export class IngestLimits implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly received: Counter;
+  private received = 0;
   private readonly rejected: Counter<'code'>;
   private readonly refused: Counter<'code'>;
   private sweeper: NodeJS.Timeout | undefined;
@@ -20,10 +20,14 @@ export class IngestLimits implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(Metrics) metrics: Metrics,
   ) {
     const registers = [metrics.registry];
-    this.received = new Counter({
+    const received = new Counter({
       name: 'fieldline_readings_received_total',
       help: 'Readings that were answered with a receipt, accepted or rejected',
       registers,
+      collect: () => {
+        received.inc(this.received);
+        this.received = 0;
+      },
     });
     this.rejected = new Counter({
       name: 'fieldline_readings_rejected_total',
@@ -65,7 +69,7 @@ export class IngestLimits implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   count(accepted: number, rejected: readonly Rejection[]): void {
-    this.received.inc(accepted + rejected.length);
+    this.received += accepted + rejected.length;
     for (const { code } of rejected) this.rejected.inc({ code });
   }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceRef, ErrorCode, Principal, Receipt, Rejection } from '#contracts';
 import { isRefusal } from '../authorise/device-access.ts';
-import { entryText, type LogReading } from '../reading-log/log-body.ts';
+import { entryOf, readingText } from '../reading-log/log-body.ts';
 import { parseBatch, parseBatchId, type ParsedBatch } from './parse-batch.ts';
 import type { ParsedReading } from './parse-reading.ts';
-import { batchKey, TimelessReadings, type TimelessReading } from './timeless-readings.ts';
+import { batchKey, TimelessReadings } from './timeless-readings.ts';
 
 /** What ingestion needs of the rest of the house. */
 export interface IngestPorts {
@@ -25,12 +25,13 @@ export interface IngestPorts {
 
 /** One device's part of a batch. */
 interface Part {
-  readings: LogReading[];
+  deviceId: string;
+  readings: ParsedReading[];
   rejected: number;
 }
 
-/** Largest entry of the log, in bytes: a batch that is larger once it is written out is split. */
-const ENTRY_BYTES = 393_216;
+/** Largest entry of the log, in characters: a batch that is larger once it is written out is split. */
+const ENTRY_CHARS = 262_144;
 
 /**
  * Takes batches of readings: parse, authorise, append, receipt. Every door calls it; none acknowledges anything before the
@@ -38,6 +39,8 @@ const ENTRY_BYTES = 393_216;
  */
 export class Ingest {
   private readonly timeless = new TimelessReadings();
+  private readonly batchIdPrefix = randomUUID().slice(0, 13);
+  private batches = 0;
 
   constructor(private readonly ports: IngestPorts) {}
 
@@ -49,49 +52,50 @@ export class Ingest {
     const batchId = parseBatchId(givenBatchId);
     const now = this.ports.now();
     const batch = parseBatch(payload, { now, oldest: now - this.ports.retentionMs });
-    const resendKey = batchId === undefined ? undefined : () => batchKey(callerId(principal), batchId, payload);
-    const parts = await this.split(principal, batch, now, resendKey);
+    const parts = ownPart(principal, batch) ?? (await this.split(principal, batch));
+    for (const { deviceId, readings } of parts) {
+      if (readings.some(({ timeless }) => timeless)) {
+        const resendKey = batchId === undefined ? undefined : batchKey(deviceId, callerId(principal), batchId, payload);
+        this.timeless.stamp(deviceId, readings, now, resendKey);
+      }
+    }
     await this.append(parts, now);
     this.ports.count(batch.readings.length, batch.rejected);
-    return { ok: true, batchId: batchId ?? randomUUID(), accepted: batch.readings.length, rejected: batch.rejected };
+    return {
+      ok: true,
+      batchId: batchId ?? this.newBatchId(),
+      accepted: batch.readings.length,
+      rejected: batch.rejected,
+    };
   }
 
   /** Finds each reading's device. A reading for a device that the caller may not use moves to the rejected ones. */
-  private async split(
-    principal: Principal,
-    batch: ParsedBatch,
-    now: number,
-    resendKey: (() => string) | undefined,
-  ): Promise<Map<string, Part>> {
+  private async split(principal: Principal, batch: ParsedBatch): Promise<Part[]> {
     const parts = new Map<string, Part>();
-    const timeless: TimelessReading[] = [];
-    const allowed: ParsedBatch['readings'] = [];
-    for (const parsed of batch.readings) {
-      const device = await this.deviceOf(principal, parsed);
-      if (typeof device !== 'string') {
-        batch.rejected.push({ index: parsed.index, ...device });
-        continue;
+    const allowed: ParsedReading[] = [];
+    for (const reading of batch.readings) {
+      const device = await this.deviceOf(principal, reading);
+      if (typeof device === 'string') {
+        allowed.push(reading);
+        partOf(parts, device).readings.push(reading);
+      } else {
+        batch.rejected.push({ index: reading.index, ...device });
       }
-      allowed.push(parsed);
-      partOf(parts, device).readings.push(parsed.reading);
-      if (parsed.timeless) timeless.push({ deviceId: device, reading: parsed.reading, index: parsed.index });
     }
-    if (timeless.length > 0) this.timeless.stamp(timeless, now, resendKey?.());
     batch.readings = allowed;
     batch.rejected.sort((a, b) => a.index - b.index);
     if (batch.rejected.length > 0 && principal.kind === 'device') {
       partOf(parts, principal.device.id).rejected = batch.rejected.length;
     }
-    return parts;
+    return [...parts.values()];
   }
 
   private async deviceOf(
     principal: Principal,
     { device }: ParsedReading,
   ): Promise<string | { code: ErrorCode; message: string }> {
-    if (device === undefined) {
+    if (device === undefined)
       return principal.kind === 'device' ? principal.device.id : (await this.ports.home(principal)).id;
-    }
     try {
       return (await this.ports.authorise(principal, device)).id;
     } catch (error) {
@@ -100,19 +104,30 @@ export class Ingest {
     }
   }
 
-  private async append(parts: Map<string, Part>, now: number): Promise<void> {
-    const appends: Promise<void>[] = [];
-    for (const [deviceId, part] of parts) {
-      for (const entry of entriesOf(deviceId, now, part)) {
-        appends.push(
-          this.ports.append(entry).then(() => {
-            this.ports.tell(deviceId, entry);
-          }),
-        );
-      }
-    }
-    await Promise.all(appends);
+  private async append(parts: readonly Part[], now: number): Promise<void> {
+    const [part] = parts;
+    if (parts.length === 1 && part) return this.appendPart(part, now);
+    await Promise.all(parts.map((each) => this.appendPart(each, now)));
   }
+
+  private async appendPart(part: Part, now: number): Promise<void> {
+    const entries = entriesOf(part, now);
+    const [entry] = entries;
+    if (entries.length === 1 && entry !== undefined) await this.ports.append(entry);
+    else await Promise.all(entries.map((each) => this.ports.append(each)));
+    for (const each of entries) this.ports.tell(part.deviceId, each);
+  }
+
+  private newBatchId(): string {
+    this.batches += 1;
+    return `${this.batchIdPrefix}-${this.batches.toString(36)}`;
+  }
+}
+
+/** The one part of a batch that is all the sending device's own, which most are; undefined for another one. */
+function ownPart(principal: Principal, { readings, rejected }: ParsedBatch): Part[] | undefined {
+  if (principal.kind !== 'device' || !readings.every(({ device }) => device === undefined)) return undefined;
+  return [{ deviceId: principal.device.id, readings, rejected: rejected.length }];
 }
 
 const callerId = (principal: Principal): string =>
@@ -121,19 +136,24 @@ const callerId = (principal: Principal): string =>
 function partOf(parts: Map<string, Part>, deviceId: string): Part {
   let part = parts.get(deviceId);
   if (!part) {
-    part = { readings: [], rejected: 0 };
+    part = { deviceId, readings: [], rejected: 0 };
     parts.set(deviceId, part);
   }
   return part;
 }
 
 /** The entries of one part: one, unless it is too large. */
-function entriesOf(deviceId: string, receivedAt: number, { readings, rejected }: Part): string[] {
-  const text = entryText([deviceId, receivedAt, rejected, readings]);
-  if (readings.length < 2 || Buffer.byteLength(text) <= ENTRY_BYTES) return [text];
-  const half = readings.length >> 1;
-  return [
-    ...entriesOf(deviceId, receivedAt, { readings: readings.slice(0, half), rejected }),
-    ...entriesOf(deviceId, receivedAt, { readings: readings.slice(half), rejected: 0 }),
-  ];
+function entriesOf({ deviceId, readings, rejected }: Part, receivedAt: number): string[] {
+  const entries: string[] = [];
+  let texts = '';
+  for (const { sensor, ts, value, unit, location } of readings) {
+    const text = readingText(sensor, ts, value, unit, location);
+    if (texts.length + text.length > ENTRY_CHARS) {
+      entries.push(entryOf(deviceId, receivedAt, 0, texts));
+      texts = '';
+    }
+    texts = texts === '' ? text : `${texts},${text}`;
+  }
+  entries.push(entryOf(deviceId, receivedAt, rejected, texts));
+  return entries;
 }

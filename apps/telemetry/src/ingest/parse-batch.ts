@@ -1,9 +1,9 @@
 import { CodedError, LIMITS, type Rejection } from '#contracts';
 import { parseReading, type ParsedReading, type TimeWindow } from './parse-reading.ts';
 
-/** A batch, reading by reading: `readings` keep their index of the batch. */
+/** A batch, reading by reading. */
 export interface ParsedBatch {
-  readings: (ParsedReading & { index: number })[];
+  readings: ParsedReading[];
   rejected: Rejection[];
 }
 
@@ -18,10 +18,12 @@ export function parseBatch(payload: unknown, window: TimeWindow): ParsedBatch {
     );
   }
   const batch: ParsedBatch = { readings: [], rejected: [] };
-  for (const [index, input] of inputs.entries()) {
-    const parsed = parseReading(input, window);
+  let index = 0;
+  for (const input of inputs) {
+    const parsed = parseReading(input, index, window);
     if ('code' in parsed) batch.rejected.push({ index, code: parsed.code, message: parsed.message });
-    else batch.readings.push({ ...parsed, index });
+    else batch.readings.push(parsed);
+    index += 1;
   }
   return batch;
 }

@@ -1,19 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ReadingInput } from '#contracts';
+import { readingText } from '../reading-log/log-body.ts';
 import { parseReading, type ParsedReading, type ReadingFault } from './parse-reading.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12);
 const WINDOW = { now: NOW, oldest: NOW - 365 * 86_400_000 };
 
-const parse = (input: unknown): ParsedReading | ReadingFault => parseReading(input, WINDOW);
+const parse = (input: unknown): ParsedReading | ReadingFault => parseReading(input, 0, WINDOW);
 const codeOf = (input: unknown): string => {
   const parsed = parse(input);
   return 'code' in parsed ? parsed.code : 'accepted';
 };
 const readingOf = (input: unknown): unknown => {
   const parsed = parse(input);
-  return 'code' in parsed ? parsed : parsed.reading;
+  if ('code' in parsed) return parsed;
+  return JSON.parse(readingText(parsed.sensor, parsed.ts, parsed.value, parsed.unit, parsed.location)) as unknown;
 };
 
 describe('a reading that can be kept', () => {
@@ -36,7 +38,7 @@ describe('a reading that can be kept', () => {
   });
 
   it('without a time gets the time received and says so', () => {
-    expect(parse({ sensor: 'a', value: 1 })).toEqual({ device: undefined, reading: ['a', NOW, 1], timeless: true });
+    expect(parse({ sensor: 'a', value: 1 })).toMatchObject({ sensor: 'a', ts: NOW, timeless: true });
     expect(parse({ sensor: 'a', value: 1, ts: null })).toMatchObject({ timeless: true });
   });
 
@@ -47,13 +49,9 @@ describe('a reading that can be kept', () => {
   });
 
   it('may name a device, a unit and a place', () => {
-    expect(
-      parse({ sensor: 'a', value: 1, ts: NOW, device: 'd', unit: '°C', location: { lat: 1, lon: 2, alt: 3 } }),
-    ).toEqual({
-      device: 'd',
-      reading: ['a', NOW, 1, '°C', { lat: 1, lon: 2, alt: 3 }],
-      timeless: false,
-    });
+    const full = { sensor: 'a', value: 1, ts: NOW, device: 'd', unit: '°C', location: { lat: 1, lon: 2, alt: 3 } };
+    expect(parse(full)).toMatchObject({ device: 'd', timeless: false });
+    expect(readingOf(full)).toEqual(['a', NOW, 1, '°C', { lat: 1, lon: 2, alt: 3 }]);
     expect(readingOf({ sensor: 'a', value: 1, ts: NOW, unit: null, location: null, device: null })).toEqual([
       'a',
       NOW,

@@ -1,10 +1,16 @@
 import { LIMITS, SENSOR_NAME, type ErrorCode, type Location, type ReadingValue } from '#contracts';
-import type { LogReading } from '../reading-log/log-body.ts';
 
-/** One reading of a batch that can be kept, and the device it names, if it names one. */
+/** One reading of a batch that can be kept. */
 export interface ParsedReading {
+  /** Its place in the batch, from 0. */
+  index: number;
+  /** The device it names, if it names one. */
   device: string | undefined;
-  reading: LogReading;
+  sensor: string;
+  ts: number;
+  value: ReadingValue;
+  unit: string | null;
+  location: Location | null;
   /** The sender gave no timestamp: it is the time received. */
   timeless: boolean;
 }
@@ -21,7 +27,6 @@ export interface TimeWindow {
   oldest: number;
 }
 
-const FIELDS = new Set(['device', 'sensor', 'sensorType', 'value', 'unit', 'location', 'ts', 'timestamp']);
 const MAX_DEVICE_CHARS = 128;
 
 class Fault extends Error {
@@ -37,46 +42,50 @@ class Fault extends Error {
  * Reads one reading as a device sent it. Written by hand because it runs for every reading: the schema `ReadingInput` of the
  * contracts says the same, and a test holds them together.
  */
-export function parseReading(input: unknown, window: TimeWindow): ParsedReading | ReadingFault {
+export function parseReading(input: unknown, index: number, window: TimeWindow): ParsedReading | ReadingFault {
   try {
-    return parse(input, window);
+    return parse(input, index, window);
   } catch (error) {
     if (error instanceof Fault) return { code: error.code, message: error.message };
     throw error;
   }
 }
 
-function parse(input: unknown, window: TimeWindow): ParsedReading {
+function parse(input: unknown, index: number, window: TimeWindow): ParsedReading {
   if (!isObject(input)) throw new Fault('NOT_AN_OBJECT', `a reading must be an object, this is ${nameOf(input)}`);
-  for (const field in input) {
-    if (!FIELDS.has(field))
-      throw new Fault(
-        'UNKNOWN_FIELD',
-        `"${excerpt(field)}" is not a field of a reading: use ${[...FIELDS].join(', ')}`,
-      );
-  }
-  const sensor = parseSensor(input.sensor, input.sensorType);
+  checkFields(input);
   const given = input.ts ?? input.timestamp ?? undefined;
-  const ts = given === undefined ? window.now : parseTime(given, window);
-  const value = parseValue(input.value);
-  const unit = parseUnit(input.unit);
-  const location = parseLocation(input.location);
   return {
+    index,
     device: parseDevice(input.device),
-    reading: compact(sensor, ts, value, unit, location),
+    sensor: parseSensor(input.sensor, input.sensorType),
+    ts: given === undefined ? window.now : parseTime(given, window),
+    value: parseValue(input.value),
+    unit: parseUnit(input.unit),
+    location: parseLocation(input.location),
     timeless: given === undefined,
   };
 }
 
-function compact(
-  sensor: string,
-  ts: number,
-  value: ReadingValue,
-  unit: string | null,
-  location: Location | null,
-): LogReading {
-  if (location !== null) return [sensor, ts, value, unit, location];
-  return unit === null ? [sensor, ts, value] : [sensor, ts, value, unit];
+function checkFields(input: object): void {
+  for (const field in input) {
+    switch (field) {
+      case 'device':
+      case 'sensor':
+      case 'sensorType':
+      case 'value':
+      case 'unit':
+      case 'location':
+      case 'ts':
+      case 'timestamp':
+        break;
+      default:
+        throw new Fault(
+          'UNKNOWN_FIELD',
+          `"${excerpt(field)}" is not a field of a reading: use device, sensor, sensorType, value, unit, location, ts, timestamp`,
+        );
+    }
+  }
 }
 
 function parseDevice(device: unknown): string | undefined {

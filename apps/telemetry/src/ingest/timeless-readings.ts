@@ -1,13 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { LogReading } from '../reading-log/log-body.ts';
-
-/** A reading without a timestamp of its own, the device it belongs to, and its place in the batch. */
-export interface TimelessReading {
-  deviceId: string;
-  reading: LogReading;
-  index: number;
-}
+import type { ParsedReading } from './parse-reading.ts';
 
 const SENSORS_REMEMBERED = 100_000;
 const BATCHES_REMEMBERED = 20_000;
@@ -23,14 +16,14 @@ export class TimelessReadings {
   private readonly lastTs = new LRUCache<string, number>({ max: SENSORS_REMEMBERED });
   private readonly stamped = new LRUCache<string, Map<number, number>>({ max: BATCHES_REMEMBERED, ttl: RESEND_MS });
 
-  /** Sets the timestamp of each reading. `batch` identifies a batch that can be sent again. */
-  stamp(readings: readonly TimelessReading[], now: number, batch: string | undefined): void {
+  /** Sets the timestamps of one device's readings that have none. `batch` identifies a batch that can be sent again. */
+  stamp(deviceId: string, readings: readonly ParsedReading[], now: number, batch: string | undefined): void {
     const before = batch === undefined ? undefined : this.stamped.get(batch);
     const times = new Map<number, number>();
-    for (const { deviceId, reading, index } of readings) {
-      const ts = before?.get(index) ?? this.next(deviceId, reading[0], now);
-      reading[1] = ts;
-      times.set(index, ts);
+    for (const reading of readings) {
+      if (!reading.timeless) continue;
+      reading.ts = before?.get(reading.index) ?? this.next(deviceId, reading.sensor, now);
+      times.set(reading.index, reading.ts);
     }
     if (batch !== undefined) this.stamped.set(batch, times);
   }
@@ -43,6 +36,6 @@ export class TimelessReadings {
   }
 }
 
-/** What a batch is recognised by when it is sent again: its sender, its id and its content. */
-export const batchKey = (callerId: string, batchId: string, payload: unknown): string =>
-  `${callerId} ${batchId} ${createHash('sha256').update(JSON.stringify(payload)).digest('base64')}`;
+/** What one device's part of a batch is recognised by when it is sent again: its sender, its id and its content. */
+export const batchKey = (deviceId: string, callerId: string, batchId: string, payload: unknown): string =>
+  `${deviceId} ${callerId} ${batchId} ${createHash('sha256').update(JSON.stringify(payload)).digest('base64')}`;

@@ -24,7 +24,6 @@ interface SocketData {
   authenticated: Authenticated;
   token: string;
   connection: Connection;
-  unread: number;
 }
 
 type OurSocket = Socket<
@@ -113,6 +112,17 @@ export class SocketConnection {
     if (this.unread <= UNREAD_BYTES) return true;
     this.socket.disconnect(true);
     return false;
+  }
+
+  /** Resolves once everything sent so far is on its way to the client, or the client is gone. */
+  whenRead(): Promise<void> {
+    if (this.unread === 0 || !this.socket.connected) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.socket.conn.once('drain', resolve);
+      this.socket.conn.once('close', () => {
+        resolve();
+      });
+    });
   }
 
   private async refresh(connections: Connections, message: unknown, ack: unknown): Promise<void> {

@@ -19,8 +19,6 @@ import { Viewers } from './viewers.ts';
 
 /** Bytes that one reading takes in an event, about. */
 const READING_BYTES = 120;
-/** How long a replay waits for a viewer to take what it was sent, in ms. */
-const REPLAY_PATIENCE_MS = 20;
 
 /** What a viewer is told of each device it asked for. */
 type DeviceAnswer =
@@ -125,9 +123,7 @@ class Viewer {
 
   /** A replay goes as fast as the viewer reads; a viewer that cannot follow what is live is cut off and comes back with `since`. */
   private async deliver(event: LiveReadings): Promise<void> {
-    while (event.replay && !this.ended && this.socket.conn.writeBuffer.length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, REPLAY_PATIENCE_MS));
-    }
+    if (event.replay) await this.link.whenRead();
     if (!this.ended && this.link.sending(event.readings.length * READING_BYTES)) this.socket.emit('readings', event);
   }
 }

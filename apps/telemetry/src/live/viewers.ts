@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { liveSubject, type Reading } from '#contracts';
 import { BUS, type Bus, type Unsubscribe } from '#messaging';
-import type { LogEntry } from '../reading-log/log-body.ts';
+import { parseEntry } from '../reading-log/log-body.ts';
 import { READING_LOG, type ReadingLog } from '../reading-log/reading-log.ts';
 import { READING_STORE, type ReadingStore } from '../reading-store/reading-store.ts';
 import { readingsOf, type LiveReadings } from './subscription.ts';
@@ -78,7 +78,7 @@ export class Viewers {
   private listen(deviceId: string): { interests: Set<Interest>; unsubscribe: Unsubscribe } {
     const interests = new Set<Interest>();
     const unsubscribe = this.bus.subscribe(liveSubject(deviceId), (text) => {
-      const entry = JSON.parse(text) as LogEntry;
+      const entry = parseEntry(text);
       for (const { sensors, deliver } of interests) {
         const readings = readingsOf(entry, sensors);
         if (readings.length > 0) void deliver({ device: deviceId, readings });

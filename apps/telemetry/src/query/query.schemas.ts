@@ -46,3 +46,15 @@ export const LatestReply = z
 
 export const RangeReply = pageOf(ReadingView).meta({ id: 'ReadingPage' });
 export const LedgerReply = Ledger;
+
+export const DeadLettersQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageItems).default(100),
+  cursor: z.coerce.number().int().min(0).default(0),
+});
+export type DeadLettersQuery = z.output<typeof DeadLettersQuery>;
+
+export const DeadLetterPage = pageOf(
+  z
+    .object({ id: z.number().int(), at: z.number().int(), reason: z.string(), body: z.string() })
+    .meta({ id: 'DeadLetter' }),
+).meta({ id: 'DeadLetterPage' });
