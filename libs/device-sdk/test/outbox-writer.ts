@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { FileOutbox } from '../src/outbox/file-outbox.ts';
 
 /**
@@ -9,8 +8,8 @@ const outbox = new FileOutbox({ folder: process.argv[2] ?? '', segmentBytes: 20_
 await outbox.open();
 let next = Number(process.argv[3]);
 
-/** Written at once, so that nothing said is lost with the process. */
-const say = (line: string) => writeSync(1, `${line}\n`);
+/** Writing to a pipe is synchronous on Linux, so nothing said is lost with the process. */
+const say = (line: string) => process.stdout.write(`${line}\n`);
 
 async function settleOldest(): Promise<void> {
   const oldest = await outbox.peek(0, { readings: 1, bytes: 0 });

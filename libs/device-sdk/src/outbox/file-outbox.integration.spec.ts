@@ -22,6 +22,7 @@ describe('an outbox in files whose process is killed', () => {
   /** Runs a writer until it has said `count` things and kills it without warning; returns what it said. */
   const writeAndKill = async (from: number, count: number, whileRunning = async () => {}): Promise<string[]> => {
     const writer = spawn(process.execPath, [...WRITER, folder, String(from)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = once(writer, 'close');
     let printed = '';
     const enough = new Promise<void>((resolve, reject) => {
       writer.stdout.on('data', (chunk: Buffer) => {
@@ -36,7 +37,7 @@ describe('an outbox in files whose process is killed', () => {
     } finally {
       writer.removeAllListeners('exit');
       writer.kill('SIGKILL');
-      await once(writer, 'close');
+      await closed;
     }
     return printed.split('\n').slice(0, -1);
   };

@@ -75,6 +75,20 @@ describe('an outbox in files', () => {
     expect((await files('.log')).length).toBeLessThan(5);
   });
 
+  it('frees the disk though puts never pause', async () => {
+    const outbox = await open();
+    let left = 2_000;
+    const putOn = async () => {
+      for (; left > 0; left -= 1) {
+        await outbox.put([reading(left)]);
+        outbox.settle(await outbox.peek(0, { readings: 10, bytes: 10_000 }));
+        if (left === 1_000) expect((await files('.log')).length).toBeLessThan(20);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, putOn));
+    expect((await files('.log')).length).toBeLessThan(20);
+  });
+
   it('leaves out a line that was torn by a crash', async () => {
     const before = await open(100_000);
     await before.put(readings(0, 3));

@@ -157,11 +157,15 @@ export class FileOutbox implements Outbox {
 
   private async workUntilIdle(): Promise<void> {
     while (this.hasWork) {
-      while (this.puts.length > 0) await this.commitGroup();
-      this.untidy = false;
-      // What cannot be tidied away is sent again by the next run, which is harmless; a full disk is told by put.
-      await this.tidy().catch(() => undefined);
+      if (this.puts.length > 0) await this.commitGroup();
+      if (this.untidy) await this.tidyUp();
     }
+  }
+
+  /** What cannot be tidied away is sent again by the next run, which is harmless; a full disk is told by put. */
+  private async tidyUp(): Promise<void> {
+    this.untidy = false;
+    await this.tidy().catch(() => undefined);
   }
 
   private async commitGroup(): Promise<void> {
