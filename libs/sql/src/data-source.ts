@@ -1,12 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import {
-  DataSource,
-  type DataSourceOptions,
-  type EntityTarget,
-  type MigrationInterface,
-  type ObjectLiteral,
-} from 'typeorm';
+import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
 import { LibsqlDriver } from './libsql-driver.ts';
 import { serializeTransactions } from './serial-transactions.ts';
 
@@ -40,7 +34,7 @@ export function dataSourceFor(url: DatabaseUrl, name: string, { entities, migrat
       connectTimeout: 5_000,
       bigNumberStrings: false,
       supportBigNumbers: true,
-    } as DataSourceOptions);
+    });
   }
   if (url.startsWith('file:')) return sqliteDataSource(url.slice('file:'.length), common);
   throw new Error('a database URL begins with mysql:// or file:');
@@ -58,7 +52,7 @@ function sqliteDataSource(path: string, common: object): DataSource {
       database.pragma('synchronous = FULL');
       database.pragma('foreign_keys = ON');
     },
-  } as DataSourceOptions);
+  });
   serializeTransactions(dataSource);
   return dataSource;
 }
