@@ -41,22 +41,29 @@ export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   async clean(): Promise<void> {
-    const over = new Date(this.now() - KEPT_MS);
-    await deleteInSteps(this.refreshTokens, 'id', { expiresAt: LessThan(over) });
-    await deleteInSteps(this.sessions, 'id', { endedAt: Not(IsNull()), accessUntil: LessThan(over) });
-    await deleteInSteps(this.sessions, 'id', { expiresAt: LessThan(over) });
-    await deleteInSteps(this.attempts, 'subject', { windowEndsAt: LessThan(over) });
+    const over = LessThan(new Date(this.now() - KEPT_MS));
+    await inSteps(() => deleteById(this.refreshTokens, { expiresAt: over }));
+    await inSteps(() => deleteById(this.sessions, { endedAt: Not(IsNull()), accessUntil: over }));
+    await inSteps(() => deleteById(this.sessions, { expiresAt: over }));
+    await inSteps(() => this.deleteCounts({ windowEndsAt: over }));
+  }
+
+  private async deleteCounts(which: FindOptionsWhere<FailedAttempts>): Promise<number> {
+    const found = await this.attempts.find({ where: which, take: STEP_ROWS });
+    if (found.length > 0) await this.attempts.delete({ subject: In(found.map(({ subject }) => subject)) });
+    return found.length;
   }
 }
 
-async function deleteInSteps<E extends object, K extends keyof E & string>(
+async function deleteById<E extends Session | RefreshToken>(
   rows: Repository<E>,
-  key: K,
   which: FindOptionsWhere<E>,
-): Promise<void> {
-  for (let step = 0; step < MAX_STEPS; step += 1) {
-    const found = await rows.find({ where: which, take: STEP_ROWS });
-    if (found.length > 0) await rows.delete({ [key]: In(found.map((row) => row[key])) } as FindOptionsWhere<E>);
-    if (found.length < STEP_ROWS) return;
-  }
+): Promise<number> {
+  const found = await rows.find({ where: which, take: STEP_ROWS });
+  if (found.length > 0) await rows.delete(found.map(({ id }) => id));
+  return found.length;
+}
+
+async function inSteps(step: () => Promise<number>): Promise<void> {
+  for (let steps = 1; (await step()) === STEP_ROWS && steps < MAX_STEPS; steps += 1);
 }

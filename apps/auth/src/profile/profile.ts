@@ -7,7 +7,7 @@ import { CLOCK, type Clock } from '../clock.ts';
 import { PasswordCheck } from '../passwords/password-check.ts';
 import { Passwords } from '../passwords/passwords.ts';
 import { Announcer } from '../sessions/announcer.ts';
-import { lockedUser, Logins } from '../sessions/logins.ts';
+import { lockedAsChecked, Logins } from '../sessions/logins.ts';
 import { UserChanges } from '../users/user-changes.ts';
 import { User } from '../users/user.entity.ts';
 import { viewOf, type UserView } from '../users/user-view.ts';
@@ -54,10 +54,7 @@ export class Profile {
     checked: User,
     passwordHash: string,
   ): Promise<EndedSession[]> {
-    const user = await lockedUser(manager, checked.id);
-    if (!user || user.passwordChangedAt.getTime() !== checked.passwordChangedAt.getTime()) {
-      throw new CodedError('BAD_CREDENTIALS', 'The password was changed meanwhile: log in with the new one.');
-    }
+    const user = await lockedAsChecked(manager, checked);
     const passwordChangedAt = new Date(Math.max(this.now(), user.passwordChangedAt.getTime() + 1));
     await manager.update(User, { id: user.id }, { passwordHash, passwordChangedAt });
     return this.logins.endAllOf(manager, user.id, caller.sessionId);

@@ -38,10 +38,7 @@ export class Logins {
   /** A new login of a user whose password was just checked. Throws `FORBIDDEN` if they are disabled. */
   async open(checked: User, network: string): Promise<TokenPair> {
     return inTransaction(this.dataSource, async (manager) => {
-      const user = await lockedUser(manager, checked.id);
-      if (!user || user.passwordChangedAt.getTime() !== checked.passwordChangedAt.getTime()) {
-        throw new CodedError('BAD_CREDENTIALS', 'The password was changed meanwhile: log in with the new one.');
-      }
+      const user = await lockedAsChecked(manager, checked);
       if (user.disabled) {
         throw new CodedError('FORBIDDEN', 'This account is disabled: ask an administrator to enable it.');
       }
@@ -187,6 +184,13 @@ interface Presented {
 /** Whoever changes a user, their logins or their tokens holds the user's row first. */
 export const lockedUser = (manager: EntityManager, id: string): Promise<User | null> =>
   manager.findOne(User, { where: { id }, lock: rowLock(manager) });
+
+/** The row of a user whose password was just checked. Throws `BAD_CREDENTIALS` if it was changed since. */
+export async function lockedAsChecked(manager: EntityManager, checked: User): Promise<User> {
+  const user = await lockedUser(manager, checked.id);
+  if (user?.passwordChangedAt.getTime() === checked.passwordChangedAt.getTime()) return user;
+  throw new CodedError('BAD_CREDENTIALS', 'The password was changed meanwhile: log in with the new one.');
+}
 
 const tokenPair = (accessToken: string, expiresIn: number, refreshToken: string): TokenPair => ({
   token: accessToken,
