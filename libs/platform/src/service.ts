@@ -34,7 +34,7 @@ export async function createService({ module, config, logger, rpc }: ServiceOpti
   app.disable('x-powered-by');
   app.use(requestLog(logger));
   app.use(requireJson);
-  app.useBodyParser('json', { limit: LIMITS.bodyBytes });
+  app.useBodyParser('json', { limit: LIMITS.bodyBytes, type: ['application/json', 'application/*+json'] });
   app.useWebSocketAdapter(new IoAdapter(app));
   app.connectMicroservice<MicroserviceOptions>(rpc(app), { inheritAppConfig: true });
   return app;
