@@ -7,29 +7,28 @@ import { fileURLToPath } from 'node:url';
 
 export const SERVERS = fileURLToPath(new URL('../../../scripts/servers', import.meta.url));
 
-/** What tests find in their environment, and how a machine without scripts/servers gets it. */
+const INSTALL = 'sudo scripts/servers install';
+
+/** What tests need: the variable that names one from elsewhere, and how to get it. */
 const NEEDED = [
-  { server: 'mysql', variable: 'MYSQL_URL' },
-  { server: 'mongodb', variable: 'MONGODB_URL' },
-  { server: 'nats', variable: 'NATS_URL' },
-  { server: 'nginx' },
+  { server: 'mysql', variable: 'MYSQL_URL', get: INSTALL },
+  { server: 'mongodb', variable: 'MONGODB_URL', get: INSTALL },
+  { server: 'nats', variable: 'NATS_URL', get: INSTALL },
+  { server: 'nginx', get: INSTALL },
+  { server: 'chromium', variable: 'CHROMIUM_PATH', get: 'sudo apt-get install chromium' },
 ];
 
 /** Started once for all tests; NATS and nginx are started by the suites, each with an own one. */
 const SHARED = ['mysql', 'mongodb'];
-
-const INSTALL = 'sudo scripts/servers install';
 
 /** Starts the servers that the tests of a run share, before the first test of a project that names this as its globalSetup. */
 export default function globalSetup() {
   sweepDeadRuns();
   const unset = NEEDED.filter(({ variable }) => !variable || !process.env[variable]);
   const missing = unset.filter(({ server }) => spawnSync(SERVERS, ['has', server]).status !== 0);
-  for (const { server, variable } of missing) {
+  for (const { server, variable, get } of missing) {
     const consequence = process.env.CI === 'true' ? 'its tests fail' : 'its tests are skipped';
-    process.stderr.write(
-      `${server} is not there, ${consequence}: ${INSTALL}${variable ? `, or set ${variable}` : ''}\n`,
-    );
+    process.stderr.write(`${server} is not there, ${consequence}: ${get}${variable ? `, or set ${variable}` : ''}\n`);
   }
   const toStart = unset.filter((need) => SHARED.includes(need.server) && !missing.includes(need));
   if (toStart.length === 0) return;

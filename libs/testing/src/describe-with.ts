@@ -30,7 +30,7 @@ export function describeWith(needs: Need[], name: string, suite: () => void): vo
   else if (process.env['CI'] === 'true') {
     test(`${name}: needs ${missing.join(', ')}`, () => {
       throw new Error(
-        `not there, and CI=true forbids skipping: ${missing.join(', ')}; \`scripts/servers install\` installs servers`,
+        `not there, and CI=true forbids skipping: ${missing.join(', ')}; the start of the run says how to get it`,
       );
     });
   } else describe.skip(name, suite);
