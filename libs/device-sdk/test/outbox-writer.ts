@@ -1,15 +1,16 @@
+import { appendFileSync } from 'node:fs';
 import { FileOutbox } from '../src/outbox/file-outbox.ts';
 
 /**
- * A process that puts readings into the outbox of argv[2], with values from argv[3] on, until it is killed. Prints `kept <value>` after
- * each put, and `settled <value>` before it settles the oldest, after every third.
+ * A process that puts readings into the outbox of argv[2], with values from argv[3] on, until it is killed. Appends to the file argv[4]
+ * `kept <value>` after each put, and `settled <value>` before it settles the oldest, after every third.
  */
 const outbox = new FileOutbox({ folder: process.argv[2] ?? '', segmentBytes: 20_000 });
 await outbox.open();
 let next = Number(process.argv[3]);
 
-/** Writing to a pipe is synchronous on Linux, so nothing said is lost with the process. */
-const say = (line: string) => process.stdout.write(`${line}\n`);
+/** Not to a pipe: what waits in one that is full is lost with the process. */
+const say = (line: string) => appendFileSync(process.argv[4] ?? '', `${line}\n`);
 
 async function settleOldest(): Promise<void> {
   const oldest = await outbox.peek(0, { readings: 1, bytes: 0 });

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FileOutbox } from './file-outbox.ts';
 import { OutboxLockedError } from './outbox.ts';
@@ -12,34 +13,35 @@ const WRITER = ['--import', join(TEST, 'typescript.mjs'), join(TEST, 'outbox-wri
 
 describe('an outbox in files whose process is killed', () => {
   let folder: string;
+  let reports: string;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'outbox-'));
+    reports = await mkdtemp(join(tmpdir(), 'outbox-reports-'));
   });
 
-  afterEach(() => rm(folder, { recursive: true }));
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+    await rm(reports, { recursive: true });
+  });
 
   /** Runs a writer until it has said `count` things and kills it without warning; returns what it said. */
   const writeAndKill = async (from: number, count: number, whileRunning = async () => {}): Promise<string[]> => {
-    const writer = spawn(process.execPath, [...WRITER, folder, String(from)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const report = join(reports, String(from));
+    const writer = spawn(process.execPath, [...WRITER, folder, String(from), report], { stdio: 'inherit' });
     const closed = once(writer, 'close');
-    let printed = '';
-    const enough = new Promise<void>((resolve, reject) => {
-      writer.stdout.on('data', (chunk: Buffer) => {
-        printed += chunk.toString();
-        if (printed.split('\n').length > count) resolve();
-      });
-      writer.once('exit', (code) => reject(new Error(`The writer ended by itself with ${code}.`)));
-    });
+    const said = async () => (await readFile(report, 'utf8').catch(() => '')).split('\n').slice(0, -1);
     try {
-      await enough;
+      while ((await said()).length < count) {
+        if (writer.exitCode !== null) throw new Error(`The writer ended by itself with ${writer.exitCode}.`);
+        await sleep(2);
+      }
       await whileRunning();
     } finally {
-      writer.removeAllListeners('exit');
       writer.kill('SIGKILL');
       await closed;
     }
-    return printed.split('\n').slice(0, -1);
+    return said();
   };
 
   const contents = async (): Promise<number[]> => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReadingInput } from '#contracts';
 import { FileOutbox } from './file-outbox.ts';
+import { frame } from './frames.ts';
 import { OutboxLockedError } from './outbox.ts';
 
 const reading = (n: number): ReadingInput => ({ sensor: 'temperature', value: n, ts: 1_700_000_000_000 + n });
@@ -130,6 +131,20 @@ describe('an outbox in files', () => {
     const [marks = ''] = await files('.settled');
     await appendFile(join(folder, marks), '00000000 1 4\nffffffff 1');
     expect(await drain(await open())).toEqual([1, 2, 3]);
+  });
+
+  it('takes no marks of a segment that is gone for its own', async () => {
+    const first = await open();
+    await first.put([reading(0)]);
+    const [log = ''] = await files('.log');
+    const [entry] = await first.peek(0, { readings: 1, bytes: 100 });
+    if (entry) first.settle([entry]);
+    await first.close();
+    await writeFile(join(folder, log.replace('.log', '.settled')), frame('1 1'));
+    const second = await open();
+    await second.put([reading(1)]);
+    await second.close();
+    expect(await drain(await open())).toEqual([1]);
   });
 
   it('cannot be opened twice at a time', async () => {

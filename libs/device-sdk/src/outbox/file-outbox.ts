@@ -1,5 +1,5 @@
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { ReadingInput } from '#contracts';
 import { lockFolder } from './folder-lock.ts';
 import {
@@ -15,7 +15,7 @@ import {
   takeWithin,
   withinBounds,
 } from './outbox.ts';
-import { Segment, encodeEntry, firstSeqOf } from './segment.ts';
+import { Segment, encodeEntry, firstSeqOf, orphansAmong } from './segment.ts';
 
 /** Bounds of a file outbox; the disk holds at most about two segments more than `maxBytes`, plus some 30 bytes a reading. */
 export interface FileOutboxOptions extends Partial<OutboxBounds> {
@@ -131,6 +131,7 @@ export class FileOutbox implements Outbox {
 
   private async loadSegments(): Promise<void> {
     const names = await readdir(this.folder);
+    for (const orphan of orphansAmong(names)) await rm(join(this.folder, orphan));
     const starts = names.flatMap((name) => firstSeqOf(name) ?? []).sort((a, b) => a - b);
     for (const [index, start] of starts.entries()) {
       const segment = new Segment(this.folder, start);

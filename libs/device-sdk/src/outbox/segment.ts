@@ -13,6 +13,10 @@ export function firstSeqOf(fileName: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
+/** Marks whose segment is not there. */
+export const orphansAmong = (names: readonly string[]): string[] =>
+  names.filter((name) => name.endsWith('.settled') && !names.includes(name.replace('.settled', '.log')));
+
 /**
  * A stretch of the outbox: `<first>.log` with one reading a line (`<position> <json>`), and `<first>.settled` with the positions
  * that need not be sent any more, as ranges (`<from> <to>`). Both are only ever appended to, and go together once every reading is settled.
@@ -91,9 +95,10 @@ export class Segment {
     await appendFile(this.settledPath, `\n${rangesOf(seqs).map(frame).join('')}`);
   }
 
+  /** The marks go first: left alone they could be taken for those of a later segment of the same name, and cost readings. */
   async remove(): Promise<void> {
-    await rm(this.logPath, { force: true });
     await rm(this.settledPath, { force: true });
+    await rm(this.logPath, { force: true });
   }
 
   private async readLog(): Promise<OutboxEntry[]> {
