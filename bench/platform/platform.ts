@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { Ledger } from '#contracts';
+import { provisionDebug } from '#device-sdk';
+import { waitUntil } from '#testing';
+import type { House, OwnProcesses } from '../../e2e/house.ts';
+import type { SeriesPlan } from '../counting/series-plan.ts';
+import type { FoundSeries } from '../counting/tally.ts';
+import { foundSeries, type StoreReader } from './store-reader.ts';
+
+const Login = z.object({ token: z.string() });
+const Ready = z.object({
+  checks: z.object({ 'reading log': z.object({ backlog: z.object({ messages: z.number() }) }) }),
+});
+
+/** A house whose processes are our own to measure and to kill. */
+export type OwnHouse = House & { own: OwnProcesses };
+
+export interface PlatformOptions<H extends OwnHouse> {
+  name: string;
+  house: H;
+  /** Names of the services among the house's own that take readings in and write them. */
+  telemetry: string[];
+  openStore: () => Promise<StoreReader>;
+}
+
+/** A running Fieldline under load: how devices get in, and what it has of what they sent. */
+export class Platform<H extends OwnHouse = OwnHouse> {
+  readonly name: string;
+  readonly house: H;
+  private readonly telemetry: string[];
+  private readonly openStore: () => Promise<StoreReader>;
+
+  constructor({ name, house, telemetry, openStore }: PlatformOptions<H>) {
+    this.name = name;
+    this.house = house;
+    this.telemetry = telemetry;
+    this.openStore = openStore;
+  }
+
+  /** Of the first process that takes readings in, past the gateway. */
+  get directUrl(): string {
+    return this.address(this.telemetry[0]);
+  }
+
+  /** Processes that take readings in and write them. */
+  get pids(): number[] {
+    return this.telemetry.map((name) => this.house.own.services[name]?.pid ?? 0);
+  }
+
+  /** Access tokens of so many devices, always the same ones. */
+  async tokens(devices: number): Promise<string[]> {
+    const tokens: string[] = [];
+    for (let i = 0; i < devices; i += 1) {
+      const macAddress = `02:00:00:00:${hexByte(i >> 8)}:${hexByte(i & 255)}`;
+      tokens.push(await provisionDebug({ url: this.house.url, macAddress }));
+    }
+    return tokens;
+  }
+
+  /** Resolves once nothing waits in the log any more. */
+  async drained(timeoutMs = 300_000): Promise<void> {
+    const backlog = async () => {
+      const response = await fetch(`${this.directUrl}/health/ready`);
+      return Ready.parse(await response.json()).checks['reading log'].backlog.messages;
+    };
+    await waitUntil(async () => (await backlog()) === 0, { what: 'the log is drained', timeoutMs, everyMs: 25 });
+  }
+
+  /** What the store has of a plan, from the database itself. */
+  async found(plan: SeriesPlan): Promise<FoundSeries[]> {
+    const store = await this.openStore();
+    try {
+      return await foundSeries(store, plan);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** What the API says became of everything that these devices sent. */
+  async ledgers(deviceIds: Iterable<string>): Promise<Ledger[]> {
+    const token = await this.administratorToken();
+    return Promise.all(
+      [...deviceIds].map(async (id) => {
+        const response = await fetch(`${this.house.url}/api/devices/${id}/ledger`, {
+          headers: { authorization: `Bearer ${token}` },
+        });
+        return Ledger.parse(await response.json());
+      }),
+    );
+  }
+
+  stop(): Promise<void> {
+    return this.house.stop();
+  }
+
+  private async administratorToken(): Promise<string> {
+    const response = await fetch(`${this.house.url}/user/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(this.house.admin),
+    });
+    return Login.parse(await response.json()).token;
+  }
+
+  private address(service: string | undefined): string {
+    const address = this.house.own.addresses[service ?? ''];
+    if (address === undefined) throw new Error(`there is no service ${service}`);
+    return address;
+  }
+}
+
+const hexByte = (value: number): string => value.toString(16).padStart(2, '0').toUpperCase();
