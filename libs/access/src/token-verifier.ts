@@ -10,8 +10,8 @@ import { Revocations } from './revocations.ts';
 /** The only algorithm of people's access tokens: whatever a token's header says, no other one is tried (RFC 8725 section 3.1). */
 export const TOKEN_ALGORITHM = 'ES256';
 
-/** What a token is checked against, wherever it is checked. */
-export const TOKEN_RULES = {
+/** What a token is checked against. */
+const TOKEN_RULES = {
   algorithms: [TOKEN_ALGORITHM],
   issuer: TOKEN_ISSUER,
   audience: TOKEN_AUDIENCE,
@@ -29,27 +29,21 @@ export class TokenVerifier {
     this.jwks = new JwksCache(() => rpc.call('auth.jwks', {}));
   }
 
-  /** The key that a token names. Throws `UNAUTHENTICATED` if it names none that we know. */
-  async keyOf(token: string): Promise<KeyObject> {
-    const kid = jwt.decode(token, { complete: true })?.header.kid;
-    const key = kid === undefined ? undefined : await this.jwks.get(kid);
-    if (!key) throw new CodedError('UNAUTHENTICATED', 'The token is not one of ours: log in to get one.');
-    return key;
-  }
-
   /** The claims of a valid token. Throws `UNAUTHENTICATED`, `TOKEN_EXPIRED` or `TOKEN_REVOKED`. */
   async verify(token: string): Promise<Claims> {
     const key = await this.keyOf(token);
-    return this.accept(verifySignature(token, key));
-  }
-
-  /** The second half of {@link verify}, for a payload whose signature is checked already. */
-  accept(payload: unknown): Claims {
-    const claims = Claims.safeParse(payload);
+    const claims = Claims.safeParse(verifySignature(token, key));
     if (!claims.success)
       throw new CodedError('UNAUTHENTICATED', 'The token lacks claims that ours have: log in to get one.');
     this.revocations.check(claims.data);
     return claims.data;
+  }
+
+  private async keyOf(token: string): Promise<KeyObject> {
+    const kid = jwt.decode(token, { complete: true })?.header.kid;
+    const key = kid === undefined ? undefined : await this.jwks.get(kid);
+    if (!key) throw new CodedError('UNAUTHENTICATED', 'The token is not one of ours: log in to get one.');
+    return key;
   }
 }
 
@@ -57,14 +51,8 @@ function verifySignature(token: string, key: KeyObject): unknown {
   try {
     return jwt.verify(token, key, TOKEN_RULES);
   } catch (error) {
-    throw tokenError(error);
+    throw error instanceof jwt.TokenExpiredError
+      ? new CodedError('TOKEN_EXPIRED', 'The token has expired: refresh it or log in again.', { cause: error })
+      : new CodedError('UNAUTHENTICATED', 'The token is not valid: log in to get one.', { cause: error });
   }
-}
-
-/** The coded error of what jsonwebtoken says. */
-export function tokenError(error: unknown): CodedError {
-  if (error instanceof CodedError) return error;
-  return error instanceof jwt.TokenExpiredError
-    ? new CodedError('TOKEN_EXPIRED', 'The token has expired: refresh it or log in again.', { cause: error })
-    : new CodedError('UNAUTHENTICATED', 'The token is not valid: log in to get one.', { cause: error });
 }
