@@ -5,14 +5,14 @@ import { onEveryDatabase } from './on-every-database.ts';
 import { statusCounts } from './status-counts.ts';
 import type { StartedAuth } from './started-auth.ts';
 
-const email = (): string => `${randomUUID()}@example.com`;
+const newEmail = (): string => `${randomUUID()}@example.com`;
 const problem = (code: string): unknown => expect.objectContaining({ code });
 
 onEveryDatabase(
   'signing up and logging in',
   (auth) => {
     test('answers with exactly the new user, then with exactly a pair of tokens', async () => {
-      const person = { email: email(), password: 'correct horse' };
+      const person = { email: newEmail(), password: 'correct horse' };
       const signedUp = await auth().call('POST /user/signup', { body: { name: 'Ada', ...person } });
       expect(signedUp).toMatchObject({ status: 201 });
       expect(signedUp.body).toEqual({ id: expect.any(String), name: 'Ada', email: person.email, role: 'user' });
@@ -29,7 +29,7 @@ onEveryDatabase(
     });
 
     test('knows an email in any case and with spaces around it', async () => {
-      const person = await auth().newPerson(`  ${email().toUpperCase()} `);
+      const person = await auth().newPerson(`  ${newEmail().toUpperCase()} `);
       expect(await auth().logIn({ ...person, email: person.email.trim().toLowerCase() })).toBeDefined();
       const again = { name: 'Twice', email: person.email.trim().toLowerCase(), password: 'another one' };
       expect(await auth().call('POST /user/signup', { body: again })).toMatchObject({
@@ -39,7 +39,7 @@ onEveryDatabase(
     });
 
     test('gives fifty people who want the same email at once one account and 49 refusals', async () => {
-      const body = { name: 'Crowd', email: email(), password: 'correct horse' };
+      const body = { name: 'Crowd', email: newEmail(), password: 'correct horse' };
       const replies = await Promise.all(Array.from({ length: 50 }, () => auth().call('POST /user/signup', { body })));
       expect(statusCounts(replies)).toEqual({ 201: 1, 409: 49 });
     });
@@ -52,9 +52,9 @@ onEveryDatabase(
     });
 
     test('gives a wrong password and an unknown email the same answer', async () => {
-      const person = await auth().newPerson(email());
+      const person = await auth().newPerson(newEmail());
       const wrong = await auth().call('POST /user/login', { body: { email: person.email, password: 'wrong' } });
-      const unknown = await auth().call('POST /user/login', { body: { email: email(), password: 'wrong' } });
+      const unknown = await auth().call('POST /user/login', { body: { email: newEmail(), password: 'wrong' } });
       expect(wrong).toMatchObject({ status: 401, body: problem('BAD_CREDENTIALS') });
       expect(unknown.body).toEqual(wrong.body);
     });
@@ -69,7 +69,7 @@ onEveryDatabase(
 
     test('keeps a name as it was given, whatever is in it', async () => {
       const name = `Robert'); DROP TABLE users;-- "\\" 🐛 ${'é'.repeat(20)}`;
-      const person = { email: email(), password: 'correct horse' };
+      const person = { email: newEmail(), password: 'correct horse' };
       await auth().call('POST /user/signup', { body: { name, ...person } });
       const { token } = await auth().logIn(person);
       expect((await auth().call('GET /user/me', { token })).body).toMatchObject({ name });
@@ -101,7 +101,7 @@ onEveryDatabase(
     });
 
     test('takes a password of 1,024 characters', async () => {
-      const person = { email: email(), password: '\u{1f511}x'.repeat(341) + 'x' };
+      const person = { email: newEmail(), password: '\u{1f511}x'.repeat(341) + 'x' };
       expect(person.password).toHaveLength(1024);
       expect((await auth().call('POST /user/signup', { body: { name: 'Long', ...person } })).status).toBe(201);
       expect((await auth().call('POST /user/login', { body: person })).status).toBe(200);
@@ -118,7 +118,7 @@ onEveryDatabase(
     });
 
     test('shows and changes the own profile', async () => {
-      const { id, tokens } = await auth().newPerson(email());
+      const { id, tokens } = await auth().newPerson(newEmail());
       const renamed = await auth().call('PATCH /user/me', { token: tokens.token, body: { name: ' Grace ' } });
       expect(renamed).toMatchObject({ status: 200, body: { id, name: 'Grace', version: 2 } });
       expect((await auth().call('GET /user/me', { token: tokens.token })).body).toEqual(renamed.body);
@@ -134,7 +134,7 @@ onEveryDatabase('refreshing', (auth) => {
     auth().call('POST /user/token', { body: { refreshToken }, ...(headers ? { headers } : {}) });
 
   test('gives a new pair and uses the old refresh token up', async () => {
-    const { tokens } = await auth().newPerson(email());
+    const { tokens } = await auth().newPerson(newEmail());
     const next = await refresh(tokens.refreshToken);
     expect(next.status).toBe(200);
     const pair = TokenPair.parse(next.body);
@@ -144,7 +144,7 @@ onEveryDatabase('refreshing', (auth) => {
   });
 
   test('ends the whole login when an old token comes again, and names the way out', async () => {
-    const person = await auth().newPerson(email());
+    const person = await auth().newPerson(newEmail());
     const pair = TokenPair.parse((await refresh(person.tokens.refreshToken)).body);
     expect(await refresh(person.tokens.refreshToken)).toMatchObject({
       status: 401,
@@ -159,7 +159,7 @@ onEveryDatabase('refreshing', (auth) => {
   });
 
   test('gives exactly one pair when the same token is used fifty times at once', async () => {
-    const { tokens } = await auth().newPerson(email());
+    const { tokens } = await auth().newPerson(newEmail());
     const replies = await Promise.all(Array.from({ length: 50 }, () => refresh(tokens.refreshToken)));
     expect(statusCounts(replies)).toEqual({ 200: 1, 401: 49 });
     expect(replies.filter(({ status }) => status === 401).map(({ body }) => body)).toEqual(
@@ -168,7 +168,7 @@ onEveryDatabase('refreshing', (auth) => {
   });
 
   test('gives the same refresh token again to a client that names its attempt, until that one is used', async () => {
-    const { tokens } = await auth().newPerson(email());
+    const { tokens } = await auth().newPerson(newEmail());
     const headers = { 'Idempotency-Key': randomUUID() };
     const replies = await Promise.all(Array.from({ length: 20 }, () => refresh(tokens.refreshToken, headers)));
     expect(statusCounts(replies)).toEqual({ 200: 20 });
@@ -180,7 +180,7 @@ onEveryDatabase('refreshing', (auth) => {
   });
 
   test('takes another name of the attempt for a reuse', async () => {
-    const { tokens } = await auth().newPerson(email());
+    const { tokens } = await auth().newPerson(newEmail());
     await refresh(tokens.refreshToken, { 'Idempotency-Key': randomUUID() });
     const other = await refresh(tokens.refreshToken, { 'Idempotency-Key': randomUUID() });
     expect(other).toMatchObject({ status: 401, body: problem('REFRESH_REUSED') });
@@ -198,7 +198,7 @@ onEveryDatabase('ending logins', (auth) => {
   const me = async (token: string) => (await auth().call('GET /user/me', { token })).status;
 
   test('a logout ends this login at once, and no other', async () => {
-    const person = await auth().newPerson(email());
+    const person = await auth().newPerson(newEmail());
     const other = await auth().logIn(person);
     expect((await auth().call('POST /user/logout', { token: person.tokens.token })).status).toBe(204);
     expect(await auth().call('GET /user/me', { token: person.tokens.token })).toMatchObject({
@@ -211,7 +211,7 @@ onEveryDatabase('ending logins', (auth) => {
   });
 
   test('a new password ends the other logins', async () => {
-    const person = await auth().newPerson(email());
+    const person = await auth().newPerson(newEmail());
     const other = await auth().logIn(person);
     const changed = await changePassword(auth(), person.tokens.token, person.password, 'battery staple');
     expect(changed.status).toBe(204);
@@ -222,7 +222,7 @@ onEveryDatabase('ending logins', (auth) => {
   });
 
   test('a wrong current password changes nothing', async () => {
-    const person = await auth().newPerson(email());
+    const person = await auth().newPerson(newEmail());
     expect(await changePassword(auth(), person.tokens.token, 'wrong', 'battery staple')).toMatchObject({
       status: 401,
       body: problem('BAD_CREDENTIALS'),
@@ -231,7 +231,7 @@ onEveryDatabase('ending logins', (auth) => {
   });
 
   test('of two new passwords at once one is taken', async () => {
-    const person = await auth().newPerson(email());
+    const person = await auth().newPerson(newEmail());
     const replies = await Promise.all(
       ['first of two', 'second of two'].map((next) =>
         changePassword(auth(), person.tokens.token, person.password, next),

@@ -93,9 +93,14 @@ export async function startAuth({ databaseUrl, natsUrl, config = {}, now }: Auth
 
   const serviceConfig = ServiceConfig.parse({ HOST: '127.0.0.1', PORT: 0 });
   const app = await createService({ name: 'auth', module: Root, config: serviceConfig, logger, rpc: rpcServer });
-  await app.startAllMicroservices();
-  await app.listen(0, '127.0.0.1');
-  return clientOf(app);
+  try {
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    return await clientOf(app);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
 }
 
 async function clientOf(app: NestExpressApplication): Promise<StartedAuth> {
