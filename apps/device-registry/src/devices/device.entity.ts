@@ -17,6 +17,7 @@ export type DeviceAttributes = Record<string, unknown>;
 @Index('ix_devices_customer_name', ['customerId', 'sortName', 'id'])
 @Index('ix_devices_owner', ['ownerId', 'id'])
 @Index('ix_devices_owner_name', ['ownerId', 'sortName', 'id'])
+@Index('ix_devices_master', ['masterId', 'id'])
 @Index('ix_devices_mac', ['macAddress', 'id'])
 @Index('ix_devices_serial', ['serial', 'id'])
 export class DeviceEntity {

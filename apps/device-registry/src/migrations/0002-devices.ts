@@ -36,6 +36,7 @@ export class Devices1767225600002 implements MigrationInterface {
           index('ix_devices_customer_name', 'customer_id', 'sort_name', 'id'),
           index('ix_devices_owner', 'owner_id', 'id'),
           index('ix_devices_owner_name', 'owner_id', 'sort_name', 'id'),
+          index('ix_devices_master', 'master_id', 'id'),
           index('ix_devices_mac', 'mac_address', 'id'),
           index('ix_devices_serial', 'serial', 'id'),
         ],

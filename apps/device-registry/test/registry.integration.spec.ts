@@ -1,0 +1,39 @@
+import { describe } from '@jest/globals';
+import { describeWith, freshMysqlDatabase, tempDir } from '#testing';
+import { credentialsSuite } from './credentials.suite.ts';
+import { customersSuite } from './customers.suite.ts';
+import { devicesSuite } from './devices.suite.ts';
+import { listsSuite } from './lists.suite.ts';
+import { requestsSuite } from './requests.suite.ts';
+import { restartsSuite } from './restarts.suite.ts';
+
+type Database = () => Promise<string>;
+
+function suites(database: Database): void {
+  describe('customers', () => {
+    customersSuite(database);
+  });
+  describe('devices', () => {
+    devicesSuite(database);
+  });
+  describe('lists of devices', () => {
+    listsSuite(database);
+  });
+  describe('credentials', () => {
+    credentialsSuite(database);
+  });
+  describe('requests of other services', () => {
+    requestsSuite(database);
+  });
+  describe('a restart', () => {
+    restartsSuite(database);
+  });
+}
+
+describe('the registry on SQLite', () => {
+  suites(async () => `file:${(await tempDir()).path}/registry.db`);
+});
+
+describeWith(['mysql'], 'the registry on MySQL', () => {
+  suites(async () => (await freshMysqlDatabase()).url);
+});
