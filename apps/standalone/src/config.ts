@@ -19,7 +19,7 @@ export const StandaloneConfig = ServiceConfig.extend(AuthConfig.omit({ DATABASE_
       'Key that others are derived from; made at first start and kept in the data folder',
     ),
     DEBUG_PROVISIONING: ProvisioningConfig.shape.DEBUG_PROVISIONING.unwrap()
-      .default('on')
+      .prefault('on')
       .describe('on or off: GET /debug/provisioning'),
     DATA_DIR: z.string().min(1).default('data').describe('Folder of all data'),
     MQTT_PORT: z.coerce

@@ -76,6 +76,7 @@ export class TelemetryLifecycle
 
   private async checkStore(): Promise<CheckResult> {
     await this.store.ping();
-    return { status: 'up' };
+    const { failing } = this.writer.stats;
+    return failing ? { status: 'degraded', detail: failing.reason, since: failing.since } : { status: 'up' };
   }
 }

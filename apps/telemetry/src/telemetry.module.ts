@@ -15,12 +15,8 @@ import { DeadLettersController } from './query/dead-letters.controller.ts';
 import { ReadingsController } from './query/readings.controller.ts';
 import { ReadingsService } from './query/readings.service.ts';
 import { GroupCommit } from './reading-log/group-commit.ts';
-import { JetStreamReadingLog } from './reading-log/jetstream.adapter.ts';
 import { READING_LOG, type ReadingLog } from './reading-log/reading-log.ts';
-import { SqliteReadingLog } from './reading-log/sqlite.adapter.ts';
-import { MongoReadingStore } from './reading-store/mongo.adapter.ts';
 import { READING_STORE, type ReadingStore } from './reading-store/reading-store.ts';
-import { SqliteReadingStore } from './reading-store/sqlite.adapter.ts';
 import { IS_WRITER, TelemetryLifecycle } from './telemetry.lifecycle.ts';
 import { TelemetryMetrics } from './telemetry.metrics.ts';
 import { ReadingWriter } from './writer/writer.ts';
@@ -51,8 +47,14 @@ export class TelemetryModule {
         { provide: IS_WRITER, useValue: config.ROLES.includes('writer') },
         {
           provide: ReadingWriter,
-          inject: [READING_LOG, READING_STORE, LOGGER],
-          useFactory: (log: ReadingLog, store: ReadingStore, logger: Log) => new ReadingWriter(log, store, { logger }),
+          inject: [READING_LOG, READING_STORE, LOGGER, TelemetryMetrics],
+          useFactory: (log: ReadingLog, store: ReadingStore, logger: Log, metrics: TelemetryMetrics) =>
+            new ReadingWriter(log, store, {
+              logger,
+              onWrite: (written) => {
+                metrics.countWrite(written);
+              },
+            }),
         },
         DeviceAccess,
         Connections,
@@ -65,32 +67,29 @@ export class TelemetryModule {
   }
 }
 
+/** The adapters are loaded when they are chosen: one process alone need not carry the drivers of servers that it does not have. */
+async function openLog(config: TelemetryConfig, storage: Storage, logger: Log): Promise<ReadingLog> {
+  const maxBytes = config.LOG_MAX_BYTES;
+  if (storage.kind === 'files') {
+    const { SqliteReadingLog } = await import('./reading-log/sqlite.adapter.ts');
+    return new SqliteReadingLog({ file: join(storage.folder, 'readings.log.db'), maxBytes, logger });
+  }
+  const { JetStreamReadingLog } = await import('./reading-log/jetstream.adapter.ts');
+  return new JetStreamReadingLog({ servers: storage.natsUrl, maxBytes, replicas: storage.logReplicas, logger });
+}
+
+async function openStore(storage: Storage, logger: Log): Promise<ReadingStore> {
+  if (storage.kind === 'files') {
+    const { SqliteReadingStore } = await import('./reading-store/sqlite.adapter.ts');
+    return new SqliteReadingStore({ file: join(storage.folder, 'readings.db'), logger });
+  }
+  const { MongoReadingStore } = await import('./reading-store/mongo.adapter.ts');
+  return new MongoReadingStore({ url: storage.mongodbUrl, logger });
+}
+
 const storageProviders = (config: TelemetryConfig, storage: Storage): Provider[] => [
-  {
-    provide: READING_LOG,
-    inject: [LOGGER],
-    useFactory: (logger: Log): ReadingLog =>
-      storage.kind === 'files'
-        ? new SqliteReadingLog({
-            file: join(storage.folder, 'readings.log.db'),
-            maxBytes: config.LOG_MAX_BYTES,
-            logger,
-          })
-        : new JetStreamReadingLog({
-            servers: storage.natsUrl,
-            maxBytes: config.LOG_MAX_BYTES,
-            replicas: storage.logReplicas,
-            logger,
-          }),
-  },
-  {
-    provide: READING_STORE,
-    inject: [LOGGER],
-    useFactory: (logger: Log): ReadingStore =>
-      storage.kind === 'files'
-        ? new SqliteReadingStore({ file: join(storage.folder, 'readings.db'), logger })
-        : new MongoReadingStore({ url: storage.mongodbUrl, logger }),
-  },
+  { provide: READING_LOG, inject: [LOGGER], useFactory: (logger: Log) => openLog(config, storage, logger) },
+  { provide: READING_STORE, inject: [LOGGER], useFactory: (logger: Log) => openStore(storage, logger) },
 ];
 
 const ingestProviders = (config: TelemetryConfig): Provider[] => [
