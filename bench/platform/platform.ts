@@ -47,13 +47,16 @@ export class Platform<H extends OwnHouse = OwnHouse> {
     return this.telemetry.map((name) => this.house.own.services[name]?.pid ?? 0);
   }
 
-  /** Access tokens of so many devices, always the same ones. */
+  /** Access token of device `index`, which is made if there is none yet. */
+  token(index: number): Promise<string> {
+    const macAddress = `02:00:00:00:${hexByte(index >> 8)}:${hexByte(index & 255)}`;
+    return provisionDebug({ url: this.house.url, macAddress });
+  }
+
+  /** Access tokens of the first so many devices. */
   async tokens(devices: number): Promise<string[]> {
     const tokens: string[] = [];
-    for (let i = 0; i < devices; i += 1) {
-      const macAddress = `02:00:00:00:${hexByte(i >> 8)}:${hexByte(i & 255)}`;
-      tokens.push(await provisionDebug({ url: this.house.url, macAddress }));
-    }
+    for (let index = 0; index < devices; index += 1) tokens.push(await this.token(index));
     return tokens;
   }
 

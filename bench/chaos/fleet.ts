@@ -1,0 +1,83 @@
+import { waitUntil } from '#testing';
+import type { SeriesPlan } from '../counting/series-plan.ts';
+import { Sender } from './sender.ts';
+
+const TICK_MS = 100;
+/** How long the platform may take until every device has receipts again, and until the last reading has its own. */
+const PATIENCE_MS = 60_000;
+
+export interface FleetOptions {
+  url: string;
+  tokens: readonly string[];
+  plan: SeriesPlan;
+  /** Of each device. */
+  readingsPerSecond: number;
+}
+
+/** Devices that send at a steady rate, whether they are acknowledged or not. */
+export class Fleet {
+  readonly senders: Sender[];
+  private ticking: NodeJS.Timeout | undefined;
+  private failure: Error | undefined;
+
+  constructor(private readonly options: FleetOptions) {
+    const { url, tokens, plan } = options;
+    this.senders = tokens.map((token, index) => new Sender(plan, index, { url, token }));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.senders.map(({ device }) => device.connect()));
+    const count = Math.ceil((this.options.readingsPerSecond * TICK_MS) / 1_000);
+    this.ticking = setInterval(() => {
+      for (const sender of this.senders) sender.send(count).catch((error: Error) => (this.failure ??= error));
+    }, TICK_MS);
+    await this.everybodyHasReceipts();
+  }
+
+  /** Readings with a receipt. */
+  get receipts(): number {
+    return this.senders.reduce((sum, sender) => sum + sender.receipts, 0);
+  }
+
+  get resent(): number {
+    return this.senders.reduce((sum, { device }) => sum + device.stats.resent, 0);
+  }
+
+  get rejected(): number {
+    return this.senders.reduce((sum, { device }) => sum + device.stats.rejected, 0);
+  }
+
+  /** Looks out for the longest pause from here on. */
+  watchPauses(): void {
+    for (const { pauses } of this.senders) pauses.begin();
+  }
+
+  /** The longest that any device was without a receipt, ms. */
+  get longestPauseMs(): number {
+    return Math.max(0, ...this.senders.map(({ pauses }) => pauses.longestMs));
+  }
+
+  /** Resolves once each device has had a receipt after this call. */
+  async everybodyHasReceipts(): Promise<void> {
+    const since = performance.now();
+    await waitUntil(() => this.senders.every(({ pauses }) => (pauses.last ?? 0) > since), {
+      what: 'every device has receipts',
+      timeoutMs: PATIENCE_MS,
+    });
+  }
+
+  /** Sends nothing new, waits for the receipts of everything, and disconnects. Resolves with the readings left without one. */
+  async finish(): Promise<number> {
+    clearInterval(this.ticking);
+    await Promise.all(this.senders.map(({ device }) => device.flush({ timeoutMs: PATIENCE_MS })));
+    await this.stop();
+    if (this.failure) throw this.failure;
+    return this.senders.reduce((sum, { device }) => sum + device.stats.queued, 0);
+  }
+
+  /** Ends it, with whatever has no receipt yet. */
+  async stop(): Promise<void> {
+    clearInterval(this.ticking);
+    await Promise.all(this.senders.map(({ device }) => device.close()));
+  }
+}
