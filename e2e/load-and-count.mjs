@@ -61,8 +61,8 @@ async function send({ id, accessToken }, deadline) {
     count.refusals[code] = (count.refusals[code] ?? 0) + 1;
     if (!socket.active) sleep(1_000).then(() => socket.connect());
   });
-  socket.on('disconnect', () => {
-    if (!socket.active) sleep(1_000).then(() => socket.connect());
+  socket.on('disconnect', (reason) => {
+    if (reason === 'io server disconnect') sleep(1_000).then(() => socket.connect());
   });
   const begin = Date.now();
   while (Date.now() < deadline) {
