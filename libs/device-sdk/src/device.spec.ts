@@ -109,6 +109,18 @@ describe('a device', () => {
     await until('a full batch is there', () => platform.arrivals.length === 3);
   });
 
+  it('forgets none of the readings that came over and above a full batch, or while one was made up', async () => {
+    const device = await connected({ batch: { maxReadings: 10, lingerMs: 100 } });
+    await device.send(temperatures(11));
+    await until('all are there', () => device.stats.acknowledged === 11);
+    for (let sent = 11; sent < 111; sent += 1) {
+      void device.send(temperatures(1, sent));
+      if (sent % 3 === 0) await Promise.resolve();
+      if (sent % 10 === 0) clock.advance(100);
+    }
+    await until('all are there', () => device.stats.acknowledged === 111, clock);
+  });
+
   it('keeps no more batches without a receipt than it is set to', async () => {
     platform.behave = () => undefined;
     const device = create({ batch: { maxReadings: 1 }, inFlight: 3 });

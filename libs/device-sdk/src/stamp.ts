@@ -30,7 +30,8 @@ function checkSendable(reading: ReadingInput, maxBytes: number): void {
   if (typeof reading.value === 'number' && !Number.isFinite(reading.value)) {
     throw new CodedError('INVALID_INPUT', `The value of ${name} is ${reading.value}: send finite numbers only.`);
   }
-  if (reading.value === undefined || reading.value === null) {
+  const value: unknown = reading.value;
+  if (value === undefined || value === null) {
     throw new CodedError(
       'INVALID_INPUT',
       `A reading of ${name} has no value: give it a number, boolean, text or object.`,

@@ -14,7 +14,7 @@ const say = (line: string) => appendFileSync(process.argv[4] ?? '', `${line}\n`)
 
 async function settleOldest(): Promise<void> {
   const oldest = await outbox.peek(0, { readings: 1, bytes: 0 });
-  for (const entry of oldest) say(`settled ${String(entry.reading.value)}`);
+  for (const entry of oldest) say(`settled ${Number(entry.reading.value)}`);
   outbox.settle(oldest);
 }
 

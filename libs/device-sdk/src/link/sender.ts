@@ -147,7 +147,7 @@ export class Sender {
     });
   }
 
-  private get canSend(): boolean {
+  private canSend(): boolean {
     return this.online && this.inFlight.size < this.options.inFlight && !this.cancelPause;
   }
 
@@ -159,11 +159,9 @@ export class Sender {
   private async fillWhileAsked(): Promise<void> {
     this.filling = true;
     try {
-      while (this.fillAgain) {
-        this.fillAgain = false;
-        await this.fillWindow();
-      }
+      while (this.wasAsked()) await this.fillWindow();
     } catch (error) {
+      this.due = true;
       this.listener.outboxError(error);
       this.pause(this.setbackMs());
     } finally {
@@ -171,28 +169,32 @@ export class Sender {
     }
   }
 
+  private wasAsked(): boolean {
+    const asked = this.fillAgain;
+    this.fillAgain = false;
+    return asked;
+  }
+
   private async fillWindow(): Promise<void> {
-    while (this.canSend) {
+    while (this.canSend()) {
       const batch = this.again.shift() ?? (await this.nextBatch());
       if (!batch) return;
-      if (this.canSend) this.transmit(batch);
+      if (this.canSend()) this.transmit(batch);
       else this.putBack(batch);
     }
   }
 
+  /** Once a batch is due, everything goes, down to an empty outbox; only then do readings wait for company again. */
   private async nextBatch(): Promise<Batch | undefined> {
     if (!this.isDue) return undefined;
+    this.due = false;
+    this.fresh = { readings: 0, bytes: 0 };
     const { maxReadings, maxBytes } = this.options.batch;
     const entries = await this.options.outbox.peek(this.takenUpTo, { readings: maxReadings, bytes: maxBytes });
     const last = entries.at(-1);
-    if (!last) {
-      this.due = false;
-      this.fresh = { readings: 0, bytes: 0 };
-      return undefined;
-    }
+    if (!last) return undefined;
+    this.due = true;
     this.takenUpTo = last.seq;
-    this.fresh.readings = Math.max(0, this.fresh.readings - entries.length);
-    this.fresh.bytes = Math.max(0, this.fresh.bytes - entries.reduce((sum, entry) => sum + entry.bytes, 0));
     return this.createBatch(entries, 0);
   }
 

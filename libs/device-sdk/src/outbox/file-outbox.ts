@@ -1,5 +1,5 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import type { ReadingInput } from '#contracts';
 import { lockFolder } from './folder-lock.ts';
 import {
@@ -57,7 +57,7 @@ export class FileOutbox implements Outbox {
 
   constructor(options: FileOutboxOptions) {
     const { folder, segmentBytes = 1_048_576, ...bounds } = options;
-    this.folder = resolve(folder);
+    this.folder = absolute(folder);
     this.bounds = { ...DEFAULTS, ...bounds };
     this.segmentBytes = segmentBytes;
   }

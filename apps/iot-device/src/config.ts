@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { LIMITS, SENSOR_NAME } from '#contracts';
+
+/** How many readings of one sensor a second can hold, each with a time of its own. */
+const READINGS_PER_SENSOR = 1_000;
+
+const positive = z.coerce.number({ error: 'must be a number' }).positive('must be more than 0');
+const count = z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1, 'must be at least 1');
+
+/** A list in one text, `a,b,c`. */
+const split = (text: string): string[] => text.split(',').map((part) => part.trim());
+
+/** Variables of the simulated device; each has a flag, see {@link FLAGS}. */
+export const IotDeviceConfig = z.object({
+  FIELDLINE_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an address such as http://localhost:8080' })
+    .default('http://localhost:8080')
+    .describe('Where the platform is'),
+  DEVICE_TOKEN: z
+    .string()
+    .transform(split)
+    .pipe(z.array(z.string().min(1, 'must not have an empty token')))
+    .optional()
+    .describe("A device's access token; or one for each device, separated by commas"),
+  DEVICE_EMAIL: z
+    .email({ error: 'must be an email address' })
+    .optional()
+    .describe('Send as this person, to their own gateway'),
+  DEVICE_PASSWORD: z.string().optional().describe('The password of that person'),
+  DEVICE_PROVISION: z
+    .literal('debug', { error: 'can only be debug' })
+    .optional()
+    .describe('debug: every device gets a token of its own by GET /debug/provisioning'),
+  DEVICE_MAC_PREFIX: z
+    .string()
+    .regex(/^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){0,3}$/, 'must be one to four hex pairs such as 02:F1')
+    .default('02:F1:E1')
+    .describe('Start of the MAC addresses of provisioned devices'),
+  DEVICE_SENSORS: z
+    .string()
+    .transform(split)
+    .pipe(z.array(z.string().regex(SENSOR_NAME, 'must be names of 1-64 of A-Z a-z 0-9 _ . - : /')))
+    .default(['temperature', 'humidity'])
+    .describe('Sensors of each device'),
+  DEVICE_RATE: positive.default(1).describe('Readings a second of each device, all its sensors together'),
+  DEVICE_COUNT: count
+    .max(100_000, 'must be at most 100000')
+    .optional()
+    .describe('Simulated devices; without it 1, or as many as there are tokens'),
+  DEVICE_BATCH: count
+    .max(LIMITS.batchReadings, `must be at most ${LIMITS.batchReadings}`)
+    .default(500)
+    .describe('Readings in a message at most'),
+  DEVICE_OUTBOX: z
+    .string()
+    .optional()
+    .describe('Folder that keeps readings without a receipt; without it they are in memory'),
+  DEVICE_DURATION: positive
+    .max(2_000_000, 'must be at most 2000000')
+    .optional()
+    .describe('Seconds to run; without it for ever'),
+  DEVICE_LOCATION: z
+    .string()
+    .max(LIMITS.locationChars, `must have at most ${LIMITS.locationChars} characters`)
+    .optional()
+    .describe('Label sent with every reading'),
+  DEVICE_SEED: z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .default(1)
+    .describe('The same seed gives the same signals'),
+});
+type Variables = z.output<typeof IotDeviceConfig>;
+type Variable = keyof Variables;
+
+/** The flag that stands for each variable, and wins over it. */
+const FLAGS = {
+  url: 'FIELDLINE_URL',
+  token: 'DEVICE_TOKEN',
+  email: 'DEVICE_EMAIL',
+  password: 'DEVICE_PASSWORD',
+  provision: 'DEVICE_PROVISION',
+  'mac-prefix': 'DEVICE_MAC_PREFIX',
+  sensors: 'DEVICE_SENSORS',
+  rate: 'DEVICE_RATE',
+  devices: 'DEVICE_COUNT',
+  batch: 'DEVICE_BATCH',
+  outbox: 'DEVICE_OUTBOX',
+  duration: 'DEVICE_DURATION',
+  location: 'DEVICE_LOCATION',
+  seed: 'DEVICE_SEED',
+} as const satisfies Record<string, Variable>;
+
+/** Who sends: devices by their tokens, a person, or devices that provision themselves. */
+export type Sender =
+  | { kind: 'tokens'; tokens: string[] }
+  | { kind: 'person'; email: string; password: string }
+  | { kind: 'debug'; macPrefix: string };
+
+/** A run of the simulated devices; rate in readings per second and device, duration in seconds. */
+export interface Config {
+  url: string;
+  sender: Sender;
+  devices: number;
+  sensors: string[];
+  rate: number;
+  batch: number;
+  outbox?: string;
+  duration?: number;
+  location?: string;
+  seed: number;
+}
+
+/** The command cannot be carried out; the message is one line that says why and what to do. */
+export class UsageError extends Error {}
+
+/** The page that `--help` prints. */
+export function helpPage(): string {
+  const rows = Object.entries(FLAGS).map(
+    ([flag, name]) => `  --${flag.padEnd(12)} ${name.padEnd(18)} ${IotDeviceConfig.shape[name].description}`,
+  );
+  return [
+    'npm run device -- [flags]      simulated devices that send readings',
+    '',
+    '  flag           or variable',
+    ...rows,
+    '',
+    'A variable with _FILE after its name names a file to read it from, such as DEVICE_TOKEN_FILE.',
+    'With one token or a person, all devices send through one gateway, with their number after the names of their sensors.',
+  ].join('\n');
+}
+
+/**
+ * Reads flags, then variables, then defaults; undefined when help is wanted.
+ *
+ * @throws {UsageError} for anything that is not understood.
+ */
+export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config | undefined {
+  const flags = readFlags(args);
+  if (flags['help'] !== undefined) return undefined;
+  const given = Object.fromEntries(
+    Object.entries(FLAGS).map(([flag, name]) => [name, flags[flag] ?? readVariable(name, env)]),
+  );
+  const parsed = IotDeviceConfig.safeParse(given);
+  if (!parsed.success) throw new UsageError(describeIssue(parsed.error));
+  return toConfig(parsed.data);
+}
+
+function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const strings = Object.keys(FLAGS).map((flag) => [flag, { type: 'string' }] as const);
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { ...Object.fromEntries(strings), help: { type: 'boolean' as const, short: 'h' } },
+    }).values;
+  } catch (error) {
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
+    throw new UsageError(`${sentence}. See npm run device -- --help.`);
+  }
+}
+
+function readVariable(name: Variable, env: NodeJS.ProcessEnv): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (env[name] || !file) return env[name] || undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new UsageError(`${name}_FILE cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function describeIssue({ issues: [issue] }: z.ZodError): string {
+  const [flag, name] = Object.entries(FLAGS).find(([, variable]) => variable === issue?.path[0]) ?? [];
+  return `--${flag} (${name}) ${issue?.message}.`;
+}
+
+function toConfig(given: Variables): Config {
+  const sender = senderOf(given);
+  const tokens = sender.kind === 'tokens' ? sender.tokens.length : 1;
+  const devices = given.DEVICE_COUNT ?? tokens;
+  if (tokens > 1 && tokens !== devices) {
+    throw new UsageError(`There are ${tokens} tokens for ${devices} devices: give one for each, or one for all.`);
+  }
+  if (given.DEVICE_RATE > READINGS_PER_SENSOR * given.DEVICE_SENSORS.length) {
+    throw new UsageError(`--rate can be at most ${READINGS_PER_SENSOR} for each sensor: add sensors or devices.`);
+  }
+  return {
+    url: given.FIELDLINE_URL,
+    sender,
+    devices,
+    sensors: given.DEVICE_SENSORS,
+    rate: given.DEVICE_RATE,
+    batch: given.DEVICE_BATCH,
+    outbox: given.DEVICE_OUTBOX,
+    duration: given.DEVICE_DURATION,
+    location: given.DEVICE_LOCATION,
+    seed: given.DEVICE_SEED,
+  };
+}
+
+function senderOf(given: Variables): Sender {
+  const { DEVICE_TOKEN: tokens, DEVICE_EMAIL: email, DEVICE_PASSWORD: password, DEVICE_PROVISION: provision } = given;
+  const ways = [tokens, email, provision].filter((way) => way !== undefined).length;
+  if (ways > 1) throw new UsageError('Give one of --token, --email and --provision, not several.');
+  if (tokens) return { kind: 'tokens', tokens };
+  if (email && password === undefined) throw new UsageError('--email needs --password.');
+  if (email && password !== undefined) return { kind: 'person', email, password };
+  if (provision) return { kind: 'debug', macPrefix: given.DEVICE_MAC_PREFIX };
+  throw new UsageError('Who sends? Give --token, or --email and --password, or --provision debug.');
+}
