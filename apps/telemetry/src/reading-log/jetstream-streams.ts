@@ -4,6 +4,7 @@ import {
   JetStreamApiError,
   RetentionPolicy,
   StorageType,
+  type ConsumerInfo,
   type JetStreamManager,
   type StreamInfo,
 } from '@nats-io/jetstream';
@@ -17,13 +18,15 @@ export const SUBJECT = 'readings.0';
 export const DEAD_SUBJECT = 'readings-dead';
 
 /** Messages that may be with writers, of all replicas together. */
-export const MAX_ACK_PENDING = 50_000;
-/** A writer that is silent for this long has died, in milliseconds. */
-export const ACK_WAIT_MS = 30_000;
+const MAX_ACK_PENDING = 50_000;
+/** nats-server's errors.json: JSConsumerAlreadyExists. */
+const ERR_CONSUMER_EXISTS = 10_148;
 
 export interface StreamLimits {
   maxBytes: number;
   replicas: number;
+  /** A writer that is silent for this long has died. */
+  ackWaitMs: number;
 }
 
 /** Identity of the stream, and the last message below which all are acknowledged. */
@@ -39,16 +42,21 @@ export interface StreamIdentity {
  */
 export async function ensureStreams(jsm: JetStreamManager, limits: StreamLimits): Promise<StreamIdentity> {
   if (!(await infoOf(jsm, STREAM))) await addOrAdopt(jsm, RetentionPolicy.Limits, limits);
-  const consumer = await jsm.consumers.add(STREAM, {
-    durable_name: CONSUMER,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(ACK_WAIT_MS),
-    max_ack_pending: MAX_ACK_PENDING,
-  });
+  const consumer = await ensureConsumer(jsm, limits);
   const info = await jsm.streams.info(STREAM);
   if (!isAsWanted(info, limits)) await jsm.streams.update(STREAM, wanted(RetentionPolicy.Interest, limits));
   if (!(await infoOf(jsm, DEAD_STREAM))) await addDeadStream(jsm, limits);
   return { id: `${STREAM} ${info.created}`, floor: consumer.ack_floor.stream_seq };
+}
+
+async function ensureConsumer(jsm: JetStreamManager, { ackWaitMs }: StreamLimits): Promise<ConsumerInfo> {
+  const config = { ack_wait: nanos(ackWaitMs), max_ack_pending: MAX_ACK_PENDING };
+  try {
+    return await jsm.consumers.add(STREAM, { durable_name: CONSUMER, ack_policy: AckPolicy.Explicit, ...config });
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== ERR_CONSUMER_EXISTS) throw error;
+    return jsm.consumers.update(STREAM, CONSUMER, config);
+  }
 }
 
 export function isNotFound(error: unknown): boolean {

@@ -6,7 +6,6 @@ import { busy } from './busy.ts';
 import { JetStreamAppends } from './jetstream-appends.ts';
 import { JetStreamPulls, streamSeqOf } from './jetstream-pulls.ts';
 import {
-  ACK_WAIT_MS,
   CONSUMER,
   DEAD_STREAM,
   DEAD_SUBJECT,
@@ -15,6 +14,7 @@ import {
   STREAM,
   SUBJECT,
   type StreamIdentity,
+  type StreamLimits,
 } from './jetstream-streams.ts';
 import type { Backlog, DeadLetter, Drain, LogMessage, ReadingLog } from './reading-log.ts';
 
@@ -28,6 +28,8 @@ export interface JetStreamReadingLogOptions {
   logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** How long an append may take, ms; default 5,000. */
   appendTimeoutMs?: number;
+  /** A writer that is silent for this long has died, ms; default 30,000. */
+  ackWaitMs?: number;
 }
 
 const WAIT_MS = 20_000;
@@ -74,11 +76,17 @@ export class JetStreamReadingLog implements ReadingLog {
     return this.#identity.id;
   }
 
-  /** Waits, as long as it takes, for the server; says so once. */
+  /** Rejects if the server cannot be reached just now; once it has been, the log finds back to it by itself. */
   async start(): Promise<void> {
     this.#stopped = false;
-    await this.#open();
-    await this.#prepare();
+    try {
+      this.#link = await this.#connect();
+      this.#use(await ensureStreams(this.#link.jsm, this.#limits()));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    void this.#watch(this.#link);
   }
 
   async stop(): Promise<void> {
@@ -88,9 +96,9 @@ export class JetStreamReadingLog implements ReadingLog {
     this.#link?.pulls.endAll();
     for (const timer of this.#working) clearInterval(timer);
     await Promise.allSettled(this.#appends);
-    await this.#preparing?.catch(() => undefined);
-    await this.#link?.connection.drain().catch(() => undefined);
+    await this.#link?.connection.flush().catch(() => undefined);
     await this.#link?.connection.close();
+    await this.#preparing;
     this.#link = undefined;
   }
 
@@ -102,7 +110,7 @@ export class JetStreamReadingLog implements ReadingLog {
   }
 
   async drain(options: { maxBytes: number; lingerMs: number; signal: AbortSignal }): Promise<Drain | undefined> {
-    const { maxBytes, lingerMs, signal } = options;
+    const { signal } = options;
     while (!signal.aborted && !this.#stopped) {
       const link = this.#link;
       if (!link || !this.#ready) {
@@ -110,13 +118,8 @@ export class JetStreamReadingLog implements ReadingLog {
         continue;
       }
       const identity = this.#identity;
-      const messages = this.#hungry ? await this.#pull(link, { batch: 1, expiresMs: WAIT_MS }, signal) : [];
-      const left = maxBytes - bytesOf(messages);
-      if (left > 0 && (messages.length > 0 || !this.#hungry) && !signal.aborted) {
-        const request = { batch: PULL_MESSAGES, maxBytes: left, expiresMs: lingerMs };
-        messages.push(...(await this.#pull(link, request, signal)));
-      }
-      this.#hungry = messages.length === 0 || bytesOf(messages) < maxBytes / 2;
+      const messages = await this.#gather(link, options);
+      this.#hungry = bytesOf(messages) < options.maxBytes / 2;
       if (messages.length > 0) return this.#hold(link, identity.id, await this.#floor(link, identity), messages);
     }
     return undefined;
@@ -171,6 +174,18 @@ export class JetStreamReadingLog implements ReadingLog {
     return true;
   }
 
+  /** Waits for a first message, unless the last drain was large, and then gathers company. */
+  async #gather(
+    link: Link,
+    { maxBytes, lingerMs, signal }: { maxBytes: number; lingerMs: number; signal: AbortSignal },
+  ): Promise<Msg[]> {
+    const first = this.#hungry ? await this.#pull(link, { batch: 1, expiresMs: WAIT_MS }, signal) : [];
+    const left = maxBytes - bytesOf(first);
+    if (left <= 0 || (this.#hungry && first.length === 0)) return first;
+    const request = { batch: PULL_MESSAGES, maxBytes: left, expiresMs: lingerMs };
+    return [...first, ...(await this.#pull(link, request, signal))];
+  }
+
   async #pull(
     link: Link,
     request: { batch: number; maxBytes?: number; expiresMs: number },
@@ -178,7 +193,7 @@ export class JetStreamReadingLog implements ReadingLog {
   ): Promise<Msg[]> {
     const { messages, missing } = await link.pulls.pull(request, signal);
     if (missing && !this.#stopped) {
-      await this.#prepareAgain();
+      this.#prepareAgain();
       await pause(RETRY_MS, signal);
     }
     return messages;
@@ -187,7 +202,7 @@ export class JetStreamReadingLog implements ReadingLog {
   #hold(link: Link, logId: string, floor: number, received: Msg[]): Drain {
     const working = setInterval(() => {
       for (const message of received) message.respond('+WPI');
-    }, ACK_WAIT_MS / 3);
+    }, this.#ackWaitMs() / 3);
     const settle = () => {
       clearInterval(working);
       this.#working.delete(working);
@@ -259,30 +274,25 @@ export class JetStreamReadingLog implements ReadingLog {
     return this.#link.jsm;
   }
 
-  async #open(): Promise<void> {
-    const connection = await this.#connect();
+  async #connect(): Promise<Link> {
+    const connection = await connect({
+      servers: this.#options.servers.split(',').map((server) => server.trim()),
+      name: 'reading-log',
+      timeout: this.#timeoutMs(),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RETRY_MS,
+      reconnectJitter: RETRY_MS,
+      pingInterval: 5_000,
+      maxPingOut: 2,
+    });
     const appends = new JetStreamAppends(connection, {
       timeoutMs: this.#timeoutMs(),
-      onMissing: () => void this.#prepareAgain(),
+      onMissing: () => {
+        this.#prepareAgain();
+      },
     });
     const jsm = await jetstreamManager(connection, { checkAPI: false, timeout: this.#timeoutMs() });
-    this.#link = { connection, jsm, appends, pulls: new JetStreamPulls(connection) };
-    void this.#watch(this.#link);
-  }
-
-  #connect(): Promise<NatsConnection> {
-    return this.#untilDone('the NATS server of the reading log', () =>
-      connect({
-        servers: this.#options.servers.split(',').map((server) => server.trim()),
-        name: 'reading-log',
-        timeout: this.#timeoutMs(),
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: RETRY_MS,
-        reconnectJitter: RETRY_MS,
-        pingInterval: 5_000,
-        maxPingOut: 2,
-      }),
-    );
+    return { connection, jsm, appends, pulls: new JetStreamPulls(connection) };
   }
 
   async #watch(link: Link): Promise<void> {
@@ -292,16 +302,20 @@ export class JetStreamReadingLog implements ReadingLog {
         this.#lost(link);
       } else if (status.type === 'reconnect') {
         this.#options.logger.info({ server: status.server }, 'the reading log has its NATS server back');
-        void this.#prepareAgain();
+        this.#prepareAgain();
       }
     }
-    if (this.#stopped) return;
+    if (!this.#stopped) await this.#replace(link);
+  }
+
+  /** The client gives a connection up for good when its credentials are refused, for example. */
+  async #replace(link: Link): Promise<void> {
     this.#lost(link);
-    this.#link = undefined;
-    await this.#open().then(
-      () => this.#prepare(),
-      () => undefined,
-    );
+    const next = await this.#untilDone('the NATS server of the reading log', () => this.#connect());
+    if (!next) return;
+    this.#link = next;
+    void this.#watch(next);
+    this.#prepareAgain();
   }
 
   #lost(link: Link): void {
@@ -310,24 +324,23 @@ export class JetStreamReadingLog implements ReadingLog {
     link.pulls.endAll();
   }
 
-  async #prepareAgain(): Promise<void> {
-    this.#ready = false;
-    await this.#prepare().catch(() => undefined);
-  }
-
   /** Makes sure of the streams; no append is accepted before. */
-  #prepare(): Promise<void> {
-    return (this.#preparing ??= this.#makeReady().finally(() => {
+  #prepareAgain(): void {
+    this.#ready = false;
+    this.#preparing ??= this.#prepare().finally(() => {
       this.#preparing = undefined;
-    }));
+    });
   }
 
-  async #makeReady(): Promise<void> {
+  async #prepare(): Promise<void> {
     const identity = await this.#untilDone('the streams of the reading log', async () => {
       if (!this.#link) throw new Error('not connected');
-      return ensureStreams(this.#link.jsm, this.#options);
+      return ensureStreams(this.#link.jsm, this.#limits());
     });
-    if (this.#stopped) return;
+    if (identity) this.#use(identity);
+  }
+
+  #use(identity: StreamIdentity): void {
     if (this.#identity.id !== '' && this.#identity.id !== identity.id) {
       this.#options.logger.warn({ was: this.#identity.id, is: identity.id }, 'the reading log was lost and made anew');
     }
@@ -335,17 +348,26 @@ export class JetStreamReadingLog implements ReadingLog {
     this.#ready = true;
   }
 
-  /** Tries until it works or the log is stopped; says once what it waits for. */
-  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    for (let failures = 0; ; failures += 1) {
+  /** Tries until it works, or gives undefined once the log is stopped; says once what it waits for. */
+  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
+    for (let failures = 0; !this.#stopped; failures += 1) {
       try {
         return await attempt();
       } catch (error) {
-        if (this.#stopped) throw error;
         if (failures === 0) this.#options.logger.warn({ err: error, waitingFor: what }, `waiting for ${what}`);
         await pause(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures) * (0.5 + Math.random() / 2));
       }
     }
+    return undefined;
+  }
+
+  #limits(): StreamLimits {
+    const { maxBytes, replicas } = this.#options;
+    return { maxBytes, replicas, ackWaitMs: this.#ackWaitMs() };
+  }
+
+  #ackWaitMs(): number {
+    return this.#options.ackWaitMs ?? 30_000;
   }
 
   #timeoutMs(): number {

@@ -9,6 +9,8 @@ const SCHEMA = `
     id integer primary key autoincrement, at integer not null, reason text not null, body text not null);
 `;
 
+const BUSY_TIMEOUT_MS = 1_000;
+
 /** What a log file holds when it is opened. */
 export interface LogFileState {
   id: string;
@@ -36,10 +38,7 @@ export class SqliteLogFile {
 
   /** Opens or creates the file. Throws if it cannot be used, or if another process has it open. */
   constructor(file: string) {
-    this.db = new Database(file, { timeout: 2_000 });
-    this.db.exec(
-      'pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 4000; pragma cache_size = -8192;',
-    );
+    this.db = openAlone(file);
     this.db.exec(SCHEMA);
     this.db.prepare('insert or ignore into state values (1, ?, 0)').run([randomUUID()]);
     const state = rowOf(this.db.prepare('select id, floor from state'), []);
@@ -154,6 +153,19 @@ export class SqliteLogFile {
       this.#next = this.#nextSeq();
       throw error;
     }
+  }
+}
+
+function openAlone(file: string): Database.Database {
+  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    db.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;');
+    db.exec('pragma wal_autocheckpoint = 4000; pragma cache_size = -8192;');
+    return db;
+  } catch (error) {
+    db.close();
+    if (!(error instanceof Database.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) throw error;
+    throw new Error(`${file} is in use: only one process at a time can have it open`, { cause: error });
   }
 }
 

@@ -1,12 +1,10 @@
-import { workerData } from 'node:worker_threads';
-import { serveCalls } from '../worker-thread/serve-calls.ts';
+import { givenText, serveCalls } from '../worker-thread/serve-calls.ts';
 import { SqliteLogFile } from './sqlite-log-file.ts';
 
 /** Removing this much at a time holds up an append by a few milliseconds. */
 const FORGET_STEP_BYTES = 4_194_304;
 
-const { file }: { file: string } = workerData;
-const log = new SqliteLogFile(file);
+const log = new SqliteLogFile(givenText('file'));
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -60,9 +60,9 @@ export function isApplied(
 
 /** An update pipeline; what comes from senders stands in `$literal`, since text that begins with `$` is an expression. */
 function changeStages(log: { id: string; floor: number }, { tallies, latest }: DeviceChange): object[] {
-  const isSameLog = { $eq: ['$log', log.id] };
+  const isSameLog: object = { $eq: ['$log', log.id] };
   const floor = { $cond: [isSameLog, { $max: ['$floor', log.floor] }, log.floor] };
-  const applied = { $cond: [isSameLog, '$applied', []] };
+  const applied: object = { $cond: [isSameLog, '$applied', []] };
   const messages = tallies.map(({ seq, stored, duplicate, conflict, rejected }) => ({
     seq,
     stored,
@@ -73,7 +73,10 @@ function changeStages(log: { id: string; floor: number }, { tallies, latest }: D
   const isFresh = {
     $and: [{ $gt: ['$$this.seq', '$was.floor'] }, { $not: [{ $in: ['$$this.seq', '$was.applied'] }] }],
   };
-  const counts = COUNTS.map((name) => [name, { $add: [{ $ifNull: [`$${name}`, 0] }, { $sum: `$fresh.${name}` }] }]);
+  const counts = COUNTS.map((name): [string, object] => [
+    name,
+    { $add: [{ $ifNull: [`$${name}`, 0] }, { $sum: `$fresh.${name}` }] },
+  ]);
   return [
     { $set: { was: { floor: { $cond: [isSameLog, '$floor', 0] }, applied } } },
     { $set: { fresh: { $filter: { input: { $literal: messages }, cond: isFresh } } } },

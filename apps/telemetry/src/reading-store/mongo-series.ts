@@ -56,7 +56,6 @@ export class MongoSeries {
         { upsert: true, returnDocument: 'after' },
       )
       .lean();
-    if (!counter) throw new Error('the counter of series gave no number');
     const first = counter.last - missing.length + 1;
     const documents = missing.map(({ deviceId, sensor }, index) => ({ _id: first + index, d: deviceId, s: sensor }));
     const taken = new Set(await duplicatesOf(this.#models.bulk.series.insertMany(documents, { ordered: false })));
@@ -67,7 +66,7 @@ export class MongoSeries {
 
   #remember(deviceId: string, sensor: string, id: number): void {
     let sensors = this.#known.get(deviceId);
-    if (!sensors) this.#known.set(deviceId, (sensors = new Map()));
+    if (!sensors) this.#known.set(deviceId, (sensors = new Map<string, KnownSeries>()));
     if (sensors.has(sensor)) return;
     sensors.set(sensor, { id, newest: -1 });
     this.#count += 1;

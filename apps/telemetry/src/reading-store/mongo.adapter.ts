@@ -26,8 +26,6 @@ export interface MongoReadingStoreOptions {
 }
 
 const SELECTION_TIMEOUT_MS = 5_000;
-const RETRY_MS = 250;
-const MAX_RETRY_MS = 5_000;
 const ROWS_PER_INSERT = 5_000;
 const INSERTS_AT_ONCE = 4;
 const KEYS_PER_QUERY = 1_000;
@@ -46,31 +44,26 @@ export class MongoReadingStore implements ReadingStore {
   #connection: Connection | undefined;
   #models: StoreModels | undefined;
   #series: MongoSeries | undefined;
-  #stopped = true;
 
   constructor(options: MongoReadingStoreOptions) {
     this.#options = options;
   }
 
-  /** Waits, as long as it takes, for the database; says so once. */
+  /** Rejects if the database cannot be reached just now; once it has been, the driver finds back to it by itself. */
   async start(): Promise<void> {
-    this.#stopped = false;
-    for (let failures = 0; ; failures += 1) {
-      try {
-        await this.#open();
-        return;
-      } catch (error) {
-        await this.#close();
-        if (this.#isStopped()) throw error;
-        if (failures === 0) this.#options.logger.warn({ err: error }, 'waiting for the MongoDB of the reading store');
-        await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures)));
-      }
+    try {
+      await this.#open();
+    } catch (error) {
+      await this.stop();
+      throw error;
     }
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#close();
+    this.#models = undefined;
+    this.#series = undefined;
+    await this.#connection?.close().catch(() => undefined);
+    this.#connection = undefined;
   }
 
   async write(logId: string, messages: readonly LogMessage[], floor: number): Promise<WriteResult> {
@@ -162,17 +155,6 @@ export class MongoReadingStore implements ReadingStore {
     await models.series.createIndexes();
     this.#series = new MongoSeries(models);
     this.#models = models;
-  }
-
-  async #close(): Promise<void> {
-    this.#models = undefined;
-    this.#series = undefined;
-    await this.#connection?.close().catch(() => undefined);
-    this.#connection = undefined;
-  }
-
-  #isStopped(): boolean {
-    return this.#stopped;
   }
 
   async #guard<T>(work: (models: StoreModels, series: MongoSeries) => Promise<T>): Promise<T> {

@@ -53,7 +53,7 @@ export class SqliteStoreReader {
       const applied = this.#db.prepare('select seq from applied').all([]);
       return {
         counts: countsOf(row),
-        logId: String(log['id'] ?? ''),
+        logId: typeof log['id'] === 'string' ? log['id'] : '',
         floor: Number(log['floor'] ?? 0),
         applied: applied.map((seq) => Number(fieldsOf(seq)['seq'])),
       };

@@ -101,7 +101,7 @@ export class SqliteStoreWriter {
 
   #knownOf({ deviceId, sensor }: SeriesRows): KnownSeries {
     let sensors = this.#known.get(deviceId);
-    if (!sensors) this.#known.set(deviceId, (sensors = new Map()));
+    if (!sensors) this.#known.set(deviceId, (sensors = new Map<string, KnownSeries>()));
     const known = sensors.get(sensor);
     if (known) return known;
     const found = this.#findSeries.get([deviceId, sensor]) ?? this.#addSeries.get([deviceId, sensor]);

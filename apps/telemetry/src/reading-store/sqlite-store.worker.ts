@@ -1,13 +1,12 @@
-import { workerData } from 'node:worker_threads';
 import type { LogMessage } from '../reading-log/reading-log.ts';
-import { serveCalls } from '../worker-thread/serve-calls.ts';
+import { givenText, serveCalls } from '../worker-thread/serve-calls.ts';
 import type { RangeQuery } from './reading-store.ts';
 import { openStoreFile } from './sqlite-store-file.ts';
 import { SqliteStoreReader } from './sqlite-store-read.ts';
 import { SqliteStoreWriter } from './sqlite-store-write.ts';
 
-const { file, role }: { file: string; role: 'writer' | 'reader' } = workerData;
-const db = openStoreFile(file, role);
+const role = givenText('role') === 'writer' ? 'writer' : 'reader';
+const db = openStoreFile(givenText('file'), role);
 const reader = new SqliteStoreReader(db);
 const writer = role === 'writer' ? new SqliteStoreWriter(db) : undefined;
 

@@ -5,7 +5,6 @@ import { asLocation, asValue } from './stored-content.ts';
 export type Cell = number | string | null;
 
 /** Text that SQLite's C strings or UTF-8 would change: NUL and halves of surrogate pairs. */
-// eslint-disable-next-line no-control-regex -- NUL is what it looks for
 const NEEDS_ESCAPES = /[\0\p{Surrogate}]/u;
 
 /**

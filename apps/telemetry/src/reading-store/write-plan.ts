@@ -116,7 +116,7 @@ function addMessage(devices: Map<string, Map<string, OpenSeries>>, seq: number, 
     }
     tally.rejected += rejected;
     let sensors = devices.get(deviceId);
-    if (!sensors) devices.set(deviceId, (sensors = new Map()));
+    if (!sensors) devices.set(deviceId, (sensors = new Map<string, OpenSeries>()));
     for (const reading of readings) addRow(sensors, { seq, ts: reading[1], receivedAt, reading, tally });
   }
   return tallies.values();

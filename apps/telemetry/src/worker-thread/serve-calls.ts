@@ -1,5 +1,14 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import type { WorkerRequest } from './worker-thread.ts';
+
+/** A text that the thread was given as `data` under this name. */
+export function givenText(name: string): string {
+  const given: unknown = workerData;
+  const fields: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {};
+  const text = fields[name];
+  if (typeof text !== 'string') throw new Error(`this worker thread was not given its ${name}`);
+  return text;
+}
 
 /** Answers, inside a worker thread, the calls of the WorkerThread that started it, in the order in which they come. */
 export function serveCalls(calls: Record<string, (...args: never[]) => unknown>): void {

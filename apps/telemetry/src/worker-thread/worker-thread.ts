@@ -47,8 +47,8 @@ export interface WorkerThreadOptions {
 const RESTART_AFTER_MS = 200;
 
 interface Pending {
-  settle(reply: WorkerReply): void;
-  fail(error: WorkerError): void;
+  settle: (reply: WorkerReply) => void;
+  fail: (error: WorkerError) => void;
 }
 
 /** A worker thread that is called like an object, and that is started again when it dies. */
@@ -118,7 +118,7 @@ export class WorkerThread<Calls extends WorkerCalls> {
         this.#running = false;
         this.#worker = undefined;
         this.#failPending();
-        reject(cause instanceof Error ? cause : new WorkerError('the worker thread ended as it started', WORKER_GONE));
+        reject(errorOf(cause) ?? new WorkerError('the worker thread ended as it started', WORKER_GONE));
         if (wasRunning && !this.#stopped) this.#restartLater(cause);
       });
     });
@@ -151,6 +151,13 @@ export class WorkerThread<Calls extends WorkerCalls> {
       );
     }, RESTART_AFTER_MS);
   }
+}
+
+/** An error that ended the thread; those of another realm are no instances of our Error. */
+function errorOf(cause: unknown): WorkerError | undefined {
+  if (typeof cause !== 'object' || cause === null || !('message' in cause)) return undefined;
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  return new WorkerError(String(cause.message), code);
 }
 
 function launchOf({ entry, base, data }: WorkerThreadOptions): { entry: URL; workerOptions: WorkerOptions } {
