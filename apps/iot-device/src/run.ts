@@ -2,7 +2,7 @@ import { userLogin } from '#device-sdk';
 import type { Config } from './config.ts';
 import { type FleetAccess, type FleetListener, startFleet } from './fleet.ts';
 import type { Screen } from './screen.ts';
-import { createRate, leftovers, statusLine } from './status-line.ts';
+import { createRate, leftovers, statusLine, totals } from './status-line.ts';
 
 /** How long the end waits for receipts, in milliseconds. */
 const FLUSH_MS = 10_000;
@@ -28,12 +28,11 @@ export async function run(config: Config, screen: Screen): Promise<number> {
   const timer = setInterval(show, screen.intervalMs);
   const failure = await end.given;
   if (failure) screen.say(failure);
+  else if (fleet.stats.queued > 0) screen.say(`Ending: waiting up to ${FLUSH_MS / 1_000} s for receipts.`);
   const stats = await fleet.stop({ flushMs: failure ? 0 : FLUSH_MS });
   clearInterval(timer);
-  show();
-  screen.say('');
   const left = leftovers(stats.queued, config.outbox);
-  if (left) screen.say(left);
+  screen.end([totals(stats), ...(left ? [left] : [])]);
   return left || failure ? 1 : 0;
 }
 

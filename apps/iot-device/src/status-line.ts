@@ -12,16 +12,18 @@ const whole = (count: number): string => Math.round(count).toLocaleString('en-US
 
 /** The one line that tells how a fleet is doing. */
 export function statusLine({ stats, connections, rate }: Status): string {
-  const { sent, acknowledged, resent, rejected, queued, dropped } = stats;
+  return [`${whole(connections.up)}/${whole(connections.of)} connected`, totals(stats), `${whole(rate)}/s`].join(' · ');
+}
+
+/** What became of every reading. */
+export function totals({ sent, acknowledged, resent, rejected, queued, dropped }: DeviceStats): string {
   return [
-    `${whole(connections.up)}/${whole(connections.of)} connected`,
     `sent ${whole(sent)}`,
     `acknowledged ${whole(acknowledged)}`,
     `resent ${whole(resent)}`,
     `rejected ${whole(rejected)}`,
     `queued ${whole(queued)}`,
     ...(dropped > 0 ? [`dropped ${whole(dropped)}`] : []),
-    `${whole(rate)}/s`,
   ].join(' · ');
 }
 

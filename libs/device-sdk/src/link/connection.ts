@@ -142,7 +142,7 @@ export class Connection {
     this.renewed = renewable;
     if (!renewable) {
       this.listener.authError(trouble);
-      this.fail(`${trouble.code}: ${trouble.message}`, trouble.retryAfterMs);
+      this.retryLater(trouble.retryAfterMs);
       return;
     }
     try {
@@ -156,8 +156,12 @@ export class Connection {
 
   private onTokenMissing(error: unknown): void {
     const coded = CodedError.from(error);
-    if (coded && isCredentialCode(coded.code)) this.listener.authError(coded.toBody());
-    this.fail(error instanceof Error ? error.message : 'No token could be had.', coded?.retryAfterMs);
+    if (coded && isCredentialCode(coded.code)) {
+      this.listener.authError(coded.toBody());
+      this.retryLater(coded.retryAfterMs);
+    } else {
+      this.fail(error instanceof Error ? error.message : String(error), coded?.retryAfterMs);
+    }
   }
 
   /** Gives the living connection a new token before the old one ends. */
