@@ -109,6 +109,15 @@ describe('GET /debug/provisioning', () => {
     expect(reply.body).toEqual({ 'access-token': 'token of CE:13' });
   });
 
+  test('takes a body that does not name its type, or names the one that curl gives it', async () => {
+    await start({ DEBUG_PROVISIONING: 'on' });
+    const body = '{"mac-address":"CE:13"}';
+    for (const type of [{}, { 'Content-Type': 'application/x-www-form-urlencoded' }]) {
+      const reply = await get('', body, { ...type, 'Content-Length': String(body.length) });
+      expect(reply).toMatchObject({ status: 200, body: { 'access-token': 'token of CE:13' } });
+    }
+  });
+
   test('takes the MAC address in the query, in any notation', async () => {
     await start({ DEBUG_PROVISIONING: 'on' });
     for (const mac of ['CE:13:14:15', 'ce-13-14-15', 'CE131415', 'ce13.1415']) {

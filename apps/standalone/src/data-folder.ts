@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 interface Lock {
   exec(sql: string): unknown;
@@ -47,7 +47,7 @@ export class DataFolder {
 
 function makeWritable(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     if (process.platform !== 'win32') writeFileSync(join(path, '.writable'), '');
   } catch (error) {
@@ -56,6 +56,13 @@ function makeWritable(path: string): void {
       `cannot write to the data folder ${path} (${code ?? String(error)}): choose another one with DATA_DIR or --data`,
     );
   }
+}
+
+/** As `mkdirSync` with `recursive`, which never ends where a folder cannot be made although its parent is there (as in /proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (!existsSync(dirname(path))) makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 /** The operating system gives a file lock back when its process ends, however it ends; so nothing stale is ever left. */

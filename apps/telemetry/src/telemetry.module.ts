@@ -67,29 +67,37 @@ export class TelemetryModule {
   }
 }
 
+/** Injection symbol of the log and the store of this replica. */
+const STORAGE = Symbol('STORAGE');
+
+interface OpenedStorage {
+  log: ReadingLog;
+  store: ReadingStore;
+}
+
 /** The adapters are loaded when they are chosen: one process alone need not carry the drivers of servers that it does not have. */
-async function openLog(config: TelemetryConfig, storage: Storage, logger: Log): Promise<ReadingLog> {
+async function openStorage(config: TelemetryConfig, storage: Storage, logger: Log): Promise<OpenedStorage> {
   const maxBytes = config.LOG_MAX_BYTES;
   if (storage.kind === 'files') {
     const { SqliteReadingLog } = await import('./reading-log/sqlite.adapter.ts');
-    return new SqliteReadingLog({ file: join(storage.folder, 'readings.log.db'), maxBytes, logger });
+    const { SqliteReadingStore } = await import('./reading-store/sqlite.adapter.ts');
+    return {
+      log: new SqliteReadingLog({ file: join(storage.folder, 'readings.log.db'), maxBytes, logger }),
+      store: new SqliteReadingStore({ file: join(storage.folder, 'readings.db'), logger }),
+    };
   }
   const { JetStreamReadingLog } = await import('./reading-log/jetstream.adapter.ts');
-  return new JetStreamReadingLog({ servers: storage.natsUrl, maxBytes, replicas: storage.logReplicas, logger });
-}
-
-async function openStore(storage: Storage, logger: Log): Promise<ReadingStore> {
-  if (storage.kind === 'files') {
-    const { SqliteReadingStore } = await import('./reading-store/sqlite.adapter.ts');
-    return new SqliteReadingStore({ file: join(storage.folder, 'readings.db'), logger });
-  }
   const { MongoReadingStore } = await import('./reading-store/mongo.adapter.ts');
-  return new MongoReadingStore({ url: storage.mongodbUrl, logger });
+  return {
+    log: new JetStreamReadingLog({ servers: storage.natsUrl, maxBytes, replicas: storage.logReplicas, logger }),
+    store: new MongoReadingStore({ url: storage.mongodbUrl, logger }),
+  };
 }
 
 const storageProviders = (config: TelemetryConfig, storage: Storage): Provider[] => [
-  { provide: READING_LOG, inject: [LOGGER], useFactory: (logger: Log) => openLog(config, storage, logger) },
-  { provide: READING_STORE, inject: [LOGGER], useFactory: (logger: Log) => openStore(storage, logger) },
+  { provide: STORAGE, inject: [LOGGER], useFactory: (logger: Log) => openStorage(config, storage, logger) },
+  { provide: READING_LOG, inject: [STORAGE], useFactory: ({ log }: OpenedStorage) => log },
+  { provide: READING_STORE, inject: [STORAGE], useFactory: ({ store }: OpenedStorage) => store },
 ];
 
 const ingestProviders = (config: TelemetryConfig): Provider[] => [
