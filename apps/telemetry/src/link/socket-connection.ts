@@ -1,6 +1,6 @@
 import type { Socket, Namespace } from 'socket.io';
 import { bearerToken, type Authenticated, type Authenticator } from '#access';
-import { CodedError, LIMITS, type ErrorBody } from '#contracts';
+import { LIMITS, type ErrorBody } from '#contracts';
 import { toCoded, type Log } from '#platform';
 import type { Connection, Connections } from './connections.ts';
 
@@ -145,5 +145,5 @@ export const refusalOf = (thrown: unknown): { ok: false } & Pick<ErrorBody, 'cod
 
 /** Logs what nobody expected; what a caller did wrong is theirs to know. */
 export function logUnexpected(thrown: unknown, log: Log): void {
-  if (!(thrown instanceof CodedError)) log.error({ err: thrown }, 'an error that nobody expected');
+  if (toCoded(thrown).code === 'INTERNAL') log.error({ err: thrown }, 'an error that nobody expected');
 }

@@ -48,7 +48,7 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
       this.access,
     );
     this.answering(socket, 'subscribe', (message) => viewer.subscribe(message));
-    this.answering(socket, 'unsubscribe', (message) => Promise.resolve(viewer.unsubscribe(message)));
+    this.answering(socket, 'unsubscribe', async (message) => viewer.unsubscribe(message));
     socket.once('disconnect', () => {
       viewer.end();
     });
