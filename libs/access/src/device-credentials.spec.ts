@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { from, type Observable } from 'rxjs';
+import { CodedError, type DevicePrincipal } from '#contracts';
+import { Events, InProcessBus, RpcClient } from '#messaging';
+import { uuid7 } from '#platform';
+import { waitUntil } from '#testing';
+import { DeviceCredentials, type RevokedCredential } from './device-credentials.ts';
+
+const log = pino({ level: 'silent' });
+const principal = (expiresAt: number | null = null): DevicePrincipal => ({
+  kind: 'device',
+  credentialId: uuid7(),
+  expiresAt,
+  device: { id: uuid7(), name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null },
+});
+
+let bus: InProcessBus;
+let events: Events;
+let credentials: DeviceCredentials;
+let asked: number;
+let verify: () => Promise<DevicePrincipal>;
+
+beforeEach(() => {
+  bus = new InProcessBus(log);
+  events = new Events(bus, log);
+  asked = 0;
+  const send = (): Observable<unknown> => {
+    asked += 1;
+    return from(verify());
+  };
+  credentials = new DeviceCredentials(new RpcClient({ send } as never), events, bus);
+});
+afterEach(() => {
+  credentials.onApplicationShutdown();
+});
+
+test('the registry is asked once for a token that is used often', async () => {
+  const device = principal();
+  verify = () => Promise.resolve(device);
+  for (const _use of [1, 2, 3]) expect(await credentials.verify('token')).toEqual(device);
+  expect(asked).toBe(1);
+});
+
+test('a revoked credential is asked for again, and its connections are told', async () => {
+  const device = principal();
+  verify = () => Promise.resolve(device);
+  const ended: RevokedCredential[] = [];
+  credentials.onRevoked((revoked) => ended.push(revoked));
+  await credentials.verify('token');
+  verify = () => Promise.reject(new CodedError('BAD_CREDENTIALS', 'revoked'));
+  const revoked = { deviceId: device.device.id, credentialId: device.credentialId };
+  events.publish('registry.credentials.revoked', revoked);
+  await waitUntil(() => ended.length > 0, { what: 'it is heard' });
+  expect(ended).toEqual([revoked]);
+  await expect(credentials.verify('token')).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+});
+
+test('a credential revoked while the answer was on its way is asked for again', async () => {
+  const device = principal();
+  let release: (device: DevicePrincipal) => void = () => undefined;
+  verify = () => new Promise((resolve) => (release = resolve));
+  const verifying = credentials.verify('token');
+  await waitUntil(() => asked === 1, { what: 'it is asked for' });
+  let heard = false;
+  credentials.onRevoked(() => (heard = true));
+  events.publish('registry.credentials.revoked', { deviceId: device.device.id, credentialId: null });
+  await waitUntil(() => heard, { what: 'it is heard' });
+  verify = () => Promise.reject(new CodedError('BAD_CREDENTIALS', 'revoked'));
+  release(device);
+  await expect(verifying).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+});
+
+test('a refused token is not asked for at full rate', async () => {
+  verify = () => Promise.reject(new CodedError('BAD_CREDENTIALS', 'nobody'));
+  for (const _guess of [1, 2, 3])
+    await expect(credentials.verify('guess')).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+  expect(asked).toBe(1);
+});
+
+test('a registry that is away is not taken for a refusal', async () => {
+  const device = principal();
+  verify = () => Promise.reject(new Error('nobody answers'));
+  await expect(credentials.verify('token')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  verify = () => Promise.resolve(device);
+  expect(await credentials.verify('token')).toEqual(device);
+});
+
+test('a credential whose time is over is refused, known or not', async () => {
+  const device = principal(Date.now() - 1);
+  verify = () => Promise.resolve(device);
+  for (const _use of [1, 2]) await expect(credentials.verify('token')).rejects.toMatchObject({ code: 'TOKEN_EXPIRED' });
+});

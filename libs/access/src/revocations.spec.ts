@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import type { Revocations as RevocationsMessage } from '#contracts';
+import { Events, InProcessBus, RpcClient } from '#messaging';
+import { uuid7 } from '#platform';
+import { waitUntil } from '#testing';
+import { of, throwError, type Observable } from 'rxjs';
+import type { Claims } from './claims.ts';
+import { Revocations } from './revocations.ts';
+
+const log = pino({ level: 'silent' });
+const claims = (more: Partial<Claims> = {}): Claims => ({
+  sub: uuid7(),
+  sid: uuid7(),
+  role: 'user',
+  cid: null,
+  at: 1_000,
+  exp: 2_000,
+  ...more,
+});
+const isRevoked = (revocations: Revocations, token: Claims): boolean => {
+  try {
+    revocations.check(token);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+let events: Events;
+let revocations: Revocations;
+let answer: () => Observable<RevocationsMessage>;
+
+beforeEach(() => {
+  const bus = new InProcessBus(log);
+  events = new Events(bus, log);
+  answer = () => of({ sessions: [], users: [] });
+  const rpc = new RpcClient({ send: () => answer() } as never);
+  revocations = new Revocations(events, rpc, bus, log);
+});
+afterEach(() => {
+  revocations.onApplicationShutdown();
+});
+
+test('a login that ended is refused as soon as it is heard', async () => {
+  const [ended, other] = [claims(), claims()];
+  expect(isRevoked(revocations, ended)).toBe(false);
+  events.publish('auth.session.ended', { sessionId: ended.sid, userId: ended.sub, until: Date.now() });
+  await waitUntil(() => isRevoked(revocations, ended), { what: 'it is refused' });
+  expect(isRevoked(revocations, other)).toBe(false);
+});
+
+test("a changed user's tokens are refused up to the time of the change", () => {
+  const token = claims({ at: 1_000 });
+  revocations.add({ sessions: [], users: [{ userId: token.sub, validAfter: 1_001, until: 9_000 }] });
+  expect(isRevoked(revocations, token)).toBe(true);
+  expect(isRevoked(revocations, { ...token, at: 1_001 })).toBe(false);
+});
+
+test('an older change that is heard late does not undo a newer one', () => {
+  const token = claims({ at: 1_500 });
+  revocations.add({ sessions: [], users: [{ userId: token.sub, validAfter: 2_000, until: 9_000 }] });
+  revocations.add({ sessions: [], users: [{ userId: token.sub, validAfter: 1_000, until: 8_000 }] });
+  expect(isRevoked(revocations, token)).toBe(true);
+});
+
+test('living connections are looked through once for each thing revoked', () => {
+  const ended = claims();
+  const looks: boolean[] = [];
+  const stop = revocations.onRevoked((revoked) => looks.push(revoked(ended)));
+  const message = { sessions: [{ sessionId: ended.sid, userId: ended.sub, until: 9_000 }], users: [] };
+  revocations.add(message);
+  revocations.add(message);
+  stop();
+  revocations.add({ sessions: [{ sessionId: uuid7(), userId: uuid7(), until: 9_000 }], users: [] });
+  expect(looks).toEqual([true]);
+});
+
+test('what was revoked before the start is asked for, again and again until somebody answers', async () => {
+  const ended = claims();
+  let asked = 0;
+  answer = () => {
+    asked += 1;
+    return asked === 1
+      ? throwError(() => new Error('nobody answers'))
+      : of({ sessions: [{ sessionId: ended.sid, userId: ended.sub, until: Date.now() }], users: [] });
+  };
+  revocations.onApplicationBootstrap();
+  await waitUntil(() => isRevoked(revocations, ended), { what: 'it is refused' });
+  expect(asked).toBe(2);
+});
