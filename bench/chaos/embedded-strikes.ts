@@ -1,7 +1,7 @@
 import type { ChildProcess } from '#testing';
 import type { EmbeddedHouse } from '../../e2e/house.ts';
 import type { Platform } from '../platform/platform.ts';
-import { refusesAsBusy } from './busy.ts';
+import { startProbe } from './probe.ts';
 import type { SmallDisk } from './small-disk.ts';
 import type { Strike } from './strike.ts';
 
@@ -35,8 +35,9 @@ const stopped = (process: ChildProcess): Strike => ({
 const diskFull = (platform: Platform, disk: SmallDisk): Strike => ({
   name: 'disk full',
   hit: async () => {
+    const probe = await startProbe(platform);
     disk.fill();
-    await refusesAsBusy(platform);
+    await probe.refusedAsBusy();
   },
   awayMs: 2_000,
   heal: async () => {

@@ -2,7 +2,7 @@ import { waitUntil } from '#testing';
 import type { SeriesPlan } from '../counting/series-plan.ts';
 import { Sender } from './sender.ts';
 
-const TICK_MS = 100;
+const TICK_MS = 20;
 /** How long the platform may take until every device has receipts again, and until the last reading has its own. */
 const PATIENCE_MS = 60_000;
 
@@ -17,7 +17,7 @@ export interface FleetOptions {
 /** Devices that send at a steady rate, whether they are acknowledged or not. */
 export class Fleet {
   readonly senders: Sender[];
-  private ticking: NodeJS.Timeout | undefined;
+  private readonly ticking: NodeJS.Timeout[] = [];
   private failure: Error | undefined;
 
   constructor(private readonly options: FleetOptions) {
@@ -27,10 +27,10 @@ export class Fleet {
 
   async start(): Promise<void> {
     await Promise.all(this.senders.map(({ device }) => device.connect()));
-    const count = Math.ceil((this.options.readingsPerSecond * TICK_MS) / 1_000);
-    this.ticking = setInterval(() => {
-      for (const sender of this.senders) sender.send(count).catch((error: Error) => (this.failure ??= error));
-    }, TICK_MS);
+    this.senders.forEach((sender, index) => {
+      const offsetMs = (index * TICK_MS) / this.senders.length;
+      this.ticking.push(setTimeout(() => this.tick(sender), offsetMs));
+    });
     await this.everybodyHasReceipts();
   }
 
@@ -68,7 +68,7 @@ export class Fleet {
 
   /** Sends nothing new, waits for the receipts of everything, and disconnects. Resolves with the readings left without one. */
   async finish(): Promise<number> {
-    clearInterval(this.ticking);
+    this.silence();
     await Promise.all(this.senders.map(({ device }) => device.flush({ timeoutMs: PATIENCE_MS })));
     await this.stop();
     if (this.failure) throw this.failure;
@@ -77,7 +77,20 @@ export class Fleet {
 
   /** Ends it, with whatever has no receipt yet. */
   async stop(): Promise<void> {
-    clearInterval(this.ticking);
+    this.silence();
     await Promise.all(this.senders.map(({ device }) => device.close()));
+  }
+
+  /** At any time some device has a batch under way: they do not send in step. */
+  private tick(sender: Sender): void {
+    const count = Math.ceil((this.options.readingsPerSecond * TICK_MS) / 1_000);
+    const send = (): void => {
+      sender.send(count).catch((error: Error) => (this.failure ??= error));
+    };
+    this.ticking.push(setInterval(send, TICK_MS));
+  }
+
+  private silence(): void {
+    for (const timer of this.ticking) clearInterval(timer);
   }
 }

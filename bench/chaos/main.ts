@@ -18,7 +18,7 @@ const USAGE = `Usage: npm run chaos -- [--embedded] [--servers] [--seconds N] [-
 
 const DISK_MIB = 256;
 const DEVICES = 20;
-const READINGS_PER_SECOND = 200;
+const READINGS_PER_SECOND = 250;
 
 const FLAGS = {
   embedded: { type: 'boolean' },

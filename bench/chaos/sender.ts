@@ -8,7 +8,7 @@ import { Pauses } from './pauses.ts';
 
 /** Impatient, so that a strike is over soon; what is measured of pauses includes these. */
 const LINK = {
-  batch: { maxReadings: 100, lingerMs: 20 },
+  batch: { maxReadings: 100, lingerMs: 5 },
   ackTimeoutMs: 3_000,
   connectTimeoutMs: 3_000,
   backoff: { baseMs: 100, maxMs: 1_000 },
