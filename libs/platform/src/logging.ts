@@ -31,6 +31,7 @@ export class NestLogger extends ConsoleLogger implements LoggerService {
     this.pino.warn({ context: rest.at(-1) }, text(message));
   }
   override error(message: unknown, ...rest: unknown[]): void {
+    if (toldByStart(message)) return;
     this.pino.error({ context: rest.at(-1), ...(rest.length > 1 ? { stack: rest[0] } : {}) }, text(message));
   }
   override fatal(message: unknown, ...rest: unknown[]): void {
@@ -43,6 +44,9 @@ export class NestLogger extends ConsoleLogger implements LoggerService {
     this.pino.trace({ context: rest.at(-1) }, text(message));
   }
 }
+
+/** Why nobody can listen on the port is the one line that `runService` ends with. */
+const toldByStart = (message: unknown): boolean => /^Error: listen E(?:ADDRINUSE|ACCES)\b/.test(text(message));
 
 const text = (message: unknown): string =>
   message instanceof Error

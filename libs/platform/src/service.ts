@@ -35,7 +35,7 @@ export async function createService({ module, config, logger, rpc }: ServiceOpti
   app.disable('x-powered-by');
   app.use(requestLog(logger));
   app.use(requireJson);
-  app.useBodyParser('json', { limit: LIMITS.bodyBytes, type: isJson });
+  app.useBodyParser('json', { limit: LIMITS.bodyBytes, type: isJson, strict: false });
   app.useWebSocketAdapter(new IoAdapter(app));
   app.connectMicroservice<MicroserviceOptions>(rpc(app), { inheritAppConfig: true });
   return app;
@@ -52,6 +52,7 @@ export async function runService(options: ServiceOptions): Promise<NestExpressAp
     logger.info(`${name} listens on ${await app.getUrl()}`);
     return app;
   } catch (error) {
+    if (error instanceof ConfigError) exitWithConfig(error);
     exitWith(startProblem(error, config), logger);
   }
 }
@@ -62,9 +63,13 @@ export function configOrExit<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) process.stderr.write(`configuration: ${problem}\n`);
-    process.exit(2);
+    exitWithConfig(error);
   }
+}
+
+function exitWithConfig({ problems }: ConfigError): never {
+  for (const problem of problems) process.stderr.write(`configuration: ${problem}\n`);
+  process.exit(2);
 }
 
 /** What to tell somebody whose service does not start; undefined when only the error itself can say it. */
