@@ -318,6 +318,29 @@ describe('a device', () => {
     expect(device.stats.acknowledged).toBe(1);
   });
 
+  it('tries at once when somebody waits for receipts, unless the platform said when to come back', async () => {
+    const port = platform.port;
+    await platform.stop();
+    const device = create({ backoff: { baseMs: 1_000_000, maxMs: 1_000_000 } });
+    let failures = 0;
+    device.on('connect-failed', () => (failures += 1));
+    await device.send(temperatures(1));
+    await device.connect();
+    await until('it tried', () => failures === 1);
+    platform = await new FakePlatform(port).start();
+    expect(await device.flush()).toBe(true);
+    platform.admit = () => ({ code: 'BUSY', message: 'Full.', retryAfterMs: 60_000 });
+    platform.cut();
+    await until('it knows', () => clock.untilNext < Infinity);
+    void device.flush();
+    clock.advance(500_000);
+    await until('it was refused', () => failures === 2);
+    const wait = clock.untilNext;
+    void device.flush();
+    await new Promise(setImmediate);
+    expect(clock.untilNext).toBe(wait);
+  });
+
   it('says which reading it cannot take, and that a full outbox is full', async () => {
     const device = create({ outbox: new MemoryOutbox({ maxReadings: 2 }) });
     await expect(device.send({ sensor: 'a', value: NaN })).rejects.toMatchObject({ code: 'INVALID_INPUT' });

@@ -168,10 +168,11 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
     await this.track(this.put(stamped));
   }
 
-  /** Resolves with true when nothing that was sent so far waits any more, with false when time ran out or the device was closed. */
+  /** Tries to connect at once if need be. Resolves with true when nothing that was sent so far waits any more, with false when time ran out or the device was closed. */
   async flush({ timeoutMs }: FlushOptions = {}): Promise<boolean> {
     await this.open();
     await Promise.allSettled(this.putting);
+    this.connection.hurry();
     return new Promise((resolve) => {
       const end = (settled: boolean) => {
         this.flushing.delete(end);

@@ -49,6 +49,7 @@ export class Connection {
   private renewed = false;
   private connectedAt = 0;
   private cancelRetry: (() => void) | undefined;
+  private askedToWait = false;
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -70,12 +71,21 @@ export class Connection {
   stop(): void {
     this.started = false;
     this.cancelRetry?.();
+    this.cancelRetry = undefined;
     this.socket.disconnect();
   }
 
   /** Drops a connection on which nothing comes back any more, and makes another. */
   restart(): void {
     this.socket.disconnect();
+  }
+
+  /** Somebody waits: tries at once, unless the platform said when to come back. */
+  hurry(): void {
+    if (!this.cancelRetry || this.askedToWait) return;
+    this.cancelRetry();
+    this.attempts = 0;
+    this.retry();
   }
 
   /** The connection works: the next one that is lost is sought anew without delay. */
@@ -197,12 +207,18 @@ export class Connection {
     if (this.started) this.listener.failed({ message, retryInMs });
   }
 
+  private retry(): void {
+    this.cancelRetry = undefined;
+    void this.attempt();
+  }
+
   private retryLater(retryAfterMs?: number): number {
     const { backoff, random, clock } = this.options;
     const wait = Math.max(fullJitter(this.attempts, backoff, random), atLeast(retryAfterMs ?? 0, random));
     this.attempts += 1;
+    this.askedToWait = retryAfterMs !== undefined;
     this.cancelRetry?.();
-    if (this.started) this.cancelRetry = clock.after(wait, () => void this.attempt());
+    this.cancelRetry = this.started ? clock.after(wait, () => this.retry()) : undefined;
     return wait;
   }
 }
