@@ -8,9 +8,10 @@ interface Reading {
   _id: { s: number; t: number };
   v: number;
   r: number;
+  m: number;
 }
 
-const documentOf = ([s, t, v, r]: Row): Reading => ({ _id: { s, t }, v, r });
+const documentOf = ([s, t, v, r]: Row): Reading => ({ _id: { s, t }, v, r, m: t });
 
 /**
  * Documents a second by the driver's unordered bulk insert, two of 5,000 under way, in key order, acknowledged when they are on
