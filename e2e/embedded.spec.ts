@@ -1,0 +1,14 @@
+import { describe } from '@jest/globals';
+import { blackBox, livingIn } from './black-box.ts';
+import { startEmbedded } from './house.ts';
+import { tokenExpiry } from './parts/token-expiry.ts';
+
+const { E2E_URL } = process.env;
+
+(E2E_URL ? describe.skip : describe)('the embedded mode', () => {
+  blackBox(livingIn(startEmbedded));
+});
+
+(E2E_URL ? describe.skip : describe)('a house whose tokens live for ten seconds', () => {
+  tokenExpiry(livingIn(() => startEmbedded({ environment: { ACCESS_TOKEN_SECONDS: '10' } })));
+});

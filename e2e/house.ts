@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import {
+  freePort,
+  freshMysqlDatabase,
+  spawnService,
+  startMongo,
+  startMysql,
+  startNats,
+  startNginx,
+  tempDir,
+  waitUntil,
+  type ChildProcess,
+  type Nginx,
+  type OwnServer,
+} from '#testing';
+import { renderNginx } from '../nginx/render.mjs';
+
+/** A running Fieldline as its users see it, however it is run. */
+export interface House {
+  /** Where people and devices go, without a slash at the end. */
+  url: string;
+  /** Addresses of the replicas of telemetry, for clients that are to meet on different ones; `[url]` where there is one. */
+  replicas: string[];
+  admin: { email: string; password: string };
+  /** Everything secret that was used so far: none of it may be in a log. */
+  secrets: Set<string>;
+  /** Undefined for a house that somebody else runs. */
+  own?: OwnProcesses;
+  stop(): Promise<void>;
+}
+
+/** The processes of a house that is our own. */
+export interface OwnProcesses {
+  services: Record<string, ChildProcess>;
+  /** Where each service itself listens, past the gateway: `http://127.0.0.1:<port>`. */
+  addresses: Record<string, string>;
+  /** What the services have written since they were started last, and Nginx, each at most the last million characters. */
+  logs(): Promise<string>;
+}
+
+/** The servers that the suite of services needs. */
+export interface Servers {
+  mysql: OwnServer;
+  mongodb: OwnServer;
+  nats: OwnServer;
+  nginx: Nginx;
+}
+
+/** The four services as processes of their own, telemetry twice, on their servers and behind the real gateway. */
+export interface SuiteHouse extends House {
+  own: OwnProcesses;
+  servers: Servers;
+}
+
+/** All services in one process. */
+export interface EmbeddedHouse extends House {
+  own: OwnProcesses;
+  dataDir: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** What a test run's own houses have in common: nothing of the machine's environment may change what is tested. */
+export const NEUTRAL: Environment = {
+  SECRET_KEY: undefined,
+  ADMIN_EMAIL: undefined,
+  ADMIN_PASSWORD: undefined,
+  RATE_LIMIT: undefined,
+  SIGNUP: undefined,
+  DATA_DIR: undefined,
+  MQTT_PORT: undefined,
+  HOST: '127.0.0.1',
+  LOG_LEVEL: 'info',
+  SIGNUP_ATTEMPTS: '100000',
+  DEBUG_PROVISIONING: 'on',
+};
+
+const newSecret = (): string => randomBytes(24).toString('base64url');
+
+const newAdministrator = (): House['admin'] => ({ email: 'admin@fieldline.example', password: newSecret() });
+
+/** Starts everything; ended with the test file at the latest. */
+export async function startSuite(environment: Environment = {}): Promise<SuiteHouse> {
+  const [mysql, mongodb, nats] = await Promise.all([startMysql(), startMongo(), startNats()]);
+  const admin = newAdministrator();
+  const secretKey = newSecret();
+  const common = { ...NEUTRAL, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
+  const [users, devices] = [await freshMysqlDatabase(mysql.url), await freshMysqlDatabase(mysql.url)];
+  const mongodbUrl = `${mongodb.url}/readings`;
+  const definitions: Record<string, { app: string; env: Environment }> = {
+    auth: {
+      app: 'auth',
+      env: { DATABASE_URL: users.url, ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password },
+    },
+    'device-registry': { app: 'device-registry', env: { DATABASE_URL: devices.url } },
+    provisioning: { app: 'provisioning', env: { DATABASE_URL: devices.url } },
+    'telemetry-1': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
+    'telemetry-2': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
+  };
+  const started = await Promise.all(
+    Object.entries(definitions).map(async ([name, { app, env }]) => {
+      const port = await freePort();
+      const service = await startService(name, app, port, { ...common, ...env });
+      return { name, app, service, address: `127.0.0.1:${port}` };
+    }),
+  );
+  const addressesOf = (app: string) => started.filter((service) => service.app === app).map(({ address }) => address);
+  const nginx = await startGateway({
+    auth: addressesOf('auth'),
+    'device-registry': addressesOf('device-registry'),
+    provisioning: addressesOf('provisioning'),
+    telemetry: addressesOf('telemetry'),
+  });
+  const services = Object.fromEntries(started.map(({ name, service }) => [name, service]));
+  return {
+    url: nginx.url,
+    replicas: addressesOf('telemetry').map((address) => `http://${address}`),
+    admin,
+    secrets: new Set([admin.password, secretKey]),
+    own: {
+      services,
+      addresses: Object.fromEntries(started.map(({ name, address }) => [name, `http://${address}`])),
+      logs: async () => `${outputsOf(services)}\n${await gatewayLog(nginx)}`,
+    },
+    servers: { mysql, mongodb, nats, nginx },
+    stop: async () => {
+      await nginx.stop();
+      await Promise.all(Object.values(services).map((service) => service.stop()));
+      await Promise.all([mysql, mongodb, nats].map((server) => server.stop()));
+    },
+  };
+}
+
+/** What `npm run build` makes of an app. */
+export const programOf = (app: string): string => `dist/apps/${app}/src/main.js`;
+
+/** One service as it is built; it is ready when it says so. */
+const startService = (name: string, app: string, port: number, env: Environment, args: string[] = []) =>
+  spawnService({
+    name,
+    script: programOf(app),
+    args,
+    env: { ...env, PORT: String(port) },
+    readyUrl: `http://127.0.0.1:${port}/health/ready`,
+    readyTimeoutMs: 60_000,
+  });
+
+async function startGateway(upstreams: Parameters<typeof renderNginx>[0]['upstreams']): Promise<Nginx> {
+  const { path: dir } = await tempDir();
+  const port = await freePort();
+  return startNginx({
+    port,
+    dir,
+    configText: renderNginx({ listen: `127.0.0.1:${port}`, upstreams, tempDir: dir }),
+  });
+}
+
+const gatewayLog = async (nginx: Nginx): Promise<string> =>
+  `${nginx.process.output}\n${await readFile(`${nginx.dir}/access.log`, 'utf8')}`;
+
+const outputsOf = (services: Record<string, ChildProcess>): string =>
+  Object.values(services)
+    .map(({ output }) => output)
+    .join('\n');
+
+export interface EmbeddedOptions {
+  environment?: Environment;
+  /** Default: a new folder. */
+  dataDir?: string;
+  args?: string[];
+  port?: number;
+}
+
+/** The embedded mode as it is built, without its simulated devices. */
+export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedHouse> {
+  const { environment = {}, args = ['--no-demo'] } = options;
+  const dataDir = options.dataDir ?? (await tempDir()).path;
+  const port = options.port ?? (await freePort());
+  const admin = newAdministrator();
+  const env = { ...NEUTRAL, DATA_DIR: dataDir, ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password };
+  const service = await startService('standalone', 'standalone', port, { ...env, ...environment }, args);
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    replicas: [url],
+    admin,
+    dataDir,
+    secrets: new Set([admin.password]),
+    own: {
+      services: { standalone: service },
+      addresses: { standalone: url },
+      logs: () => Promise.resolve(service.output),
+    },
+    stop: async () => {
+      await service.stop();
+    },
+  };
+}
+
+/** A house that somebody else runs: E2E_URL, E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD in the environment. */
+export async function remoteHouse(environment: NodeJS.ProcessEnv): Promise<House> {
+  const { E2E_URL: url = '', E2E_ADMIN_EMAIL: email, E2E_ADMIN_PASSWORD: password } = environment;
+  if (email === undefined || password === undefined) {
+    throw new Error('E2E_URL is set: E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD are needed with it');
+  }
+  const house = url.replace(/\/+$/, '');
+  await waitUntil(async () => (await fetch(`${house}/.well-known/jwks.json`)).ok, {
+    what: `${house} answers`,
+    timeoutMs: 60_000,
+  });
+  return {
+    url: house,
+    replicas: [house],
+    admin: { email, password },
+    secrets: new Set([password]),
+    stop: () => Promise.resolve(),
+  };
+}

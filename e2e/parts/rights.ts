@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import type { House } from '../house.ts';
+import { logIn, newCustomer, newDevice, newPerson, newUser, type Device, type Person } from '../people.ts';
+import { readings } from '../readings.ts';
+import { ask, connect, disconnectAll, refusalOf } from '../sockets.ts';
+import { read, Visitor, type Answer } from '../visitor.ts';
+
+const Items = z.object({ items: z.array(z.object({ id: z.string() })) });
+const Document = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
+
+/** Routes that anybody may call. */
+const PUBLIC = new Set([
+  'POST /user/signup',
+  'POST /user/login',
+  'POST /user/token',
+  'GET /.well-known/jwks.json',
+  'GET /debug/provisioning',
+]);
+/** Routes that not even an operator may call for their own customer. */
+const ADMINISTRATORS_ONLY = /^(?:POST|PATCH|DELETE) \/api\/customers|\/api\/telemetry\//;
+/** The most changing methods last, so that what a route is tried on is still there for the others. */
+const METHODS = ['get', 'patch', 'put', 'post', 'delete'];
+/** Ends the login that calls it: called last. */
+const LOG_OUT = 'POST /user/logout';
+
+/** Who may see and do what. */
+export function rights(house: () => House): void {
+  describe('rights', () => {
+    let customer: string;
+    let operator: Person;
+    let member: Person;
+    let foreignOperator: Person;
+    let stranger: Person;
+    let device: Device;
+
+    beforeAll(async () => {
+      customer = await newCustomer(house());
+      [operator, member, foreignOperator, stranger] = await Promise.all([
+        newPerson(house(), 'operator', customer),
+        newPerson(house(), 'user', customer),
+        newPerson(house(), 'operator', await newCustomer(house())),
+        newUser(house()),
+      ]);
+      device = await newDevice(member.visitor);
+      await new Visitor(house(), device.token).post('/telemetry', readings(3));
+    }, 60_000);
+    afterAll(disconnectAll);
+
+    const listed = async ({ visitor }: Pick<Person, 'visitor'>) =>
+      read(await visitor.get('/api/devices?limit=1000'), Items).items.map(({ id }) => id);
+
+    test('a user sees their own devices only', async () => {
+      const own = await newDevice(stranger.visitor);
+      expect(await listed(stranger)).toEqual([own.id]);
+      expect(await listed(member)).toEqual([device.id]);
+      for (const path of ['', '/latest', '/readings', '/ledger', '/credentials']) {
+        expect(await member.visitor.get(`/api/devices/${device.id}${path}`)).toMatchObject({ status: 200 });
+        expect(await stranger.visitor.get(`/api/devices/${device.id}${path}`)).toMatchObject({
+          status: 404,
+          code: 'NOT_FOUND',
+        });
+      }
+    });
+
+    test('an operator sees the devices and people of their customer only', async () => {
+      expect(await listed(operator)).toEqual([device.id]);
+      expect(await listed(foreignOperator)).toEqual([]);
+      const people = read(await operator.visitor.get('/api/users?limit=1000'), Items).items.map(({ id }) => id);
+      expect(people.toSorted()).toEqual([operator.id, member.id].toSorted());
+      expect(await foreignOperator.visitor.get(`/api/users/${member.id}`)).toMatchObject({ status: 404 });
+      expect(await foreignOperator.visitor.get(`/api/customers/${customer}`)).toMatchObject({ status: 404 });
+      expect(await operator.visitor.get(`/api/customers/${customer}`)).toMatchObject({ status: 200 });
+    });
+
+    test('a device that is not there and one that is somebody else’s get the same answer', async () => {
+      const nowhere = device.id.replace(/.{4}$/, '0000');
+      const [foreign, missing] = [
+        await stranger.visitor.get(`/api/devices/${device.id}`),
+        await stranger.visitor.get(`/api/devices/${nowhere}`),
+      ];
+      expect(foreign.text.replaceAll(device.id, '')).toBe(missing.text.replaceAll(nowhere, ''));
+    });
+
+    test('nobody writes readings for a device that they may not use', async () => {
+      const reading = { device: device.id, sensor: 's', value: 1 };
+      const refused = { accepted: 0, rejected: [{ index: 0, code: 'DEVICE_NOT_ALLOWED' }] };
+      expect((await stranger.visitor.post('/telemetry', reading)).body).toMatchObject(refused);
+      expect((await foreignOperator.visitor.post('/telemetry', reading)).body).toMatchObject(refused);
+      const other = await newDevice(stranger.visitor);
+      expect((await new Visitor(house(), other.token).post('/telemetry', reading)).body).toMatchObject(refused);
+      expect((await operator.visitor.post('/telemetry', reading)).body).toMatchObject({ accepted: 1, rejected: [] });
+    });
+
+    test('nobody watches a device that they may not see, and sees the others of the same subscription', async () => {
+      const own = await newDevice(stranger.visitor);
+      const viewer = await connect(house(), '/live', stranger.token);
+      expect(await ask(viewer, 'subscribe', { devices: [device.id, own.id] })).toMatchObject({
+        ok: true,
+        devices: [
+          { device: device.id, code: 'DEVICE_NOT_ALLOWED' },
+          { device: own.id, latest: {} },
+        ],
+      });
+    });
+
+    test('nobody gets in anywhere without a token', async () => {
+      for (const namespace of ['/telemetry', '/live']) {
+        expect(await refusalOf(house(), namespace, undefined)).toMatchObject({ code: 'UNAUTHENTICATED' });
+      }
+    });
+
+    test('nobody gives themselves another role or customer', async () => {
+      const { visitor, id } = stranger;
+      expect(await visitor.patch('/user/me', { role: 'admin' })).toMatchObject({ status: 422 });
+      expect(await visitor.patch(`/api/users/${id}`, { role: 'admin' })).toMatchObject({ status: 403 });
+      expect(await visitor.post('/api/devices', { name: 'd', customer })).toMatchObject({ status: 422 });
+      expect(await operator.visitor.patch(`/api/users/${operator.id}`, { role: 'admin' })).toMatchObject({
+        status: 403,
+      });
+      expect((await visitor.get('/user/me')).body).toMatchObject({ role: 'user', customerId: null });
+    });
+
+    test('every documented route answers everybody as it should, and never with an error of ours', async () => {
+      const document = read(await new Visitor(house()).get('/docs/openapi.json'), Document);
+      const victims = { customer: await newCustomer(house()) };
+      const owner = await newPerson(house(), 'operator', victims.customer);
+      const victim = await newDevice(owner.visitor);
+      const colleague = await newPerson(house(), 'user', victims.customer);
+      const ids: Record<string, string> = { '/api/customers': victims.customer, '/api/users': colleague.id };
+      const routes = routesOf(document, (path) => ids[path.split('/', 3).join('/')] ?? victim.id, victim.credentialId);
+      expect(routes.length).toBeGreaterThan(20);
+      const again = async ({ email, password }: Pick<Person, 'email' | 'password'>) =>
+        (await logIn(house(), email, password)).visitor;
+      const problems: string[] = [];
+      const walk = async (who: string, visitor: Visitor, isRight: (route: Route, answer: Answer) => boolean) => {
+        for (const route of routes) {
+          const answer = await visitor.call(route.method, route.path, route.method === 'GET' ? undefined : {});
+          if (answer.status < 500 && isRight(route, answer)) continue;
+          problems.push(`${who}: ${route.name} ${answer.status} ${answer.text.slice(0, 200)}`);
+        }
+      };
+      await walk('nobody', new Visitor(house()), ({ name }, { status, code }) =>
+        PUBLIC.has(name) ? code !== 'UNAUTHENTICATED' : status === 401 && code === 'UNAUTHENTICATED',
+      );
+      await walk('a user', await again(stranger), isStrangers);
+      await walk('a foreign operator', await again(foreignOperator), isStrangers);
+      await walk('a device', new Visitor(house(), device.token), ({ name }, { status }) =>
+        PUBLIC.has(name) || name === 'POST /telemetry' ? status !== 401 : status === 401,
+      );
+      await walk('the operator', await again(owner), ({ name, method }, { status }) => {
+        if (PUBLIC.has(name)) return true;
+        if (ADMINISTRATORS_ONLY.test(name)) return status === 403;
+        return method === 'GET' ? status === 200 : status !== 401;
+      });
+      await walk('the administrator', await again(house().admin), ({ name }, { status }) =>
+        PUBLIC.has(name) ? true : status !== 401 && status !== 403,
+      );
+      expect(problems).toEqual([]);
+    }, 60_000);
+  });
+}
+
+interface Route {
+  /** As in the document, for example `GET /api/devices/{id}`. */
+  name: string;
+  method: string;
+  path: string;
+}
+
+/** Every route of the document, on things of one victim, the destructive ones last. */
+function routesOf({ paths }: z.output<typeof Document>, idOf: (path: string) => string, credentialId: string): Route[] {
+  const routes = Object.entries(paths).flatMap(([template, methods]) =>
+    Object.keys(methods).map((method) => ({
+      name: `${method.toUpperCase()} ${template}`,
+      method: method.toUpperCase(),
+      path: template.replace('{credentialId}', credentialId).replace(/\{\w+\}/g, idOf(template)),
+    })),
+  );
+  const rank = ({ name, method }: Route) => (name === LOG_OUT ? METHODS.length : METHODS.indexOf(method.toLowerCase()));
+  return routes.toSorted((a, b) => rank(a) - rank(b) || b.path.length - a.path.length);
+}
+
+/** Somebody with a token who has nothing to do with the thing: it is forbidden, not there, or their input is not valid. */
+function isStrangers({ name, path }: Route, { status }: Answer): boolean {
+  if (PUBLIC.has(name) || /^\/(?:user|telemetry|docs)\b/.test(path)) return status !== 403;
+  return name.includes('{') ? status === 403 || status === 404 : [200, 403, 422].includes(status);
+}
