@@ -13,7 +13,7 @@ export interface DeviceChange {
 const PER_BULK = 250;
 const AT_ONCE = 4;
 const ATTEMPTS = 5;
-const COUNTS = ['stored', 'duplicate', 'conflict', 'rejected'] as const;
+const COUNTS = ['received', 'stored', 'duplicate', 'conflict', 'rejected'] as const;
 
 /**
  * Counts messages in the ledgers and advances what is newest, one atomic update a device. A message that is counted already
@@ -63,8 +63,9 @@ function changeStages(log: { id: string; floor: number }, { tallies, latest }: D
   const isSameLog: object = { $eq: ['$log', log.id] };
   const floor = { $cond: [isSameLog, { $max: ['$floor', log.floor] }, log.floor] };
   const applied: object = { $cond: [isSameLog, '$applied', []] };
-  const messages = tallies.map(({ seq, stored, duplicate, conflict, rejected }) => ({
+  const messages = tallies.map(({ seq, received, stored, duplicate, conflict, rejected }) => ({
     seq,
+    received,
     stored,
     duplicate,
     conflict,

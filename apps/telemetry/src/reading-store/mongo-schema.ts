@@ -41,6 +41,7 @@ export interface LatestReading extends ReadingContent {
  */
 export interface DeviceDocument {
   _id: string;
+  received: number;
   stored: number;
   duplicate: number;
   conflict: number;
@@ -70,6 +71,7 @@ const readingSchema = new Schema<ReadingDocument>(
 const deviceSchema = new Schema<DeviceDocument>(
   {
     _id: String,
+    received: Number,
     stored: Number,
     duplicate: Number,
     conflict: Number,

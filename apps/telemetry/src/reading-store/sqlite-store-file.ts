@@ -7,7 +7,7 @@ const SCHEMA = `
     series integer not null, t integer not null, v, u text, l text, r integer not null,
     primary key (series, t)) without rowid;
   create table if not exists ledger (
-    device text primary key, stored integer not null, duplicate integer not null, conflict integer not null,
+    device text primary key, received integer not null, stored integer not null, duplicate integer not null, conflict integer not null,
     rejected integer not null) without rowid;
   create table if not exists applied (seq integer primary key);
   create table if not exists applied_log (

@@ -76,13 +76,13 @@ export class SqliteStoreReader {
 
 function countsOf(row: Record<string, unknown>): StoredLedger['counts'] {
   const count = (name: string) => Number(row[name] ?? 0);
-  const [stored, duplicate, conflict, rejected] = [
-    count('stored'),
-    count('duplicate'),
-    count('conflict'),
-    count('rejected'),
-  ];
-  return { received: stored + duplicate + conflict + rejected, stored, duplicate, conflict, rejected };
+  return {
+    received: count('received'),
+    stored: count('stored'),
+    duplicate: count('duplicate'),
+    conflict: count('conflict'),
+    rejected: count('rejected'),
+  };
 }
 
 function readingOf(sensor: string, row: unknown): Reading {

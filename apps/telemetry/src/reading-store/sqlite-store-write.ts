@@ -45,7 +45,8 @@ export class SqliteStoreWriter {
        where r.series = j.value ->> 0 and r.t = j.value ->> 1`,
     );
     this.#addToLedger = db.prepare(
-      `insert into ledger values (?, ?, ?, ?, ?) on conflict (device) do update set stored = stored + excluded.stored,
+      `insert into ledger values (?, ?, ?, ?, ?, ?) on conflict (device) do update set
+       received = received + excluded.received, stored = stored + excluded.stored,
        duplicate = duplicate + excluded.duplicate, conflict = conflict + excluded.conflict,
        rejected = rejected + excluded.rejected`,
     );
@@ -138,10 +139,14 @@ export class SqliteStoreWriter {
   }
 
   #count(tallies: readonly Tally[]): void {
-    const devices = new Map<string, [number, number, number, number]>();
-    for (const { deviceId, stored, duplicate, conflict, rejected } of tallies) {
-      const sum = devices.get(deviceId) ?? [0, 0, 0, 0];
-      devices.set(deviceId, [sum[0] + stored, sum[1] + duplicate, sum[2] + conflict, sum[3] + rejected]);
+    const devices = new Map<string, number[]>();
+    for (const { deviceId, received, stored, duplicate, conflict, rejected } of tallies) {
+      const sums = devices.get(deviceId) ?? [0, 0, 0, 0, 0];
+      const counts = [received, stored, duplicate, conflict, rejected];
+      devices.set(
+        deviceId,
+        counts.map((count, index) => count + (sums[index] ?? 0)),
+      );
     }
     for (const [deviceId, counts] of devices) this.#addToLedger.run([deviceId, ...counts]);
   }

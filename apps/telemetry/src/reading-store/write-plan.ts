@@ -21,10 +21,14 @@ export interface SeriesRows {
   rows: Row[];
 }
 
-/** What one message did for one device, in readings. */
+/**
+ * What one message did for one device, in readings. `received` is what the message carries; the others are what became of it, found
+ * out row by row: that they add up to it is the proof that no row was lost in between.
+ */
 export interface Tally {
   deviceId: string;
   seq: number;
+  received: number;
   stored: number;
   duplicate: number;
   conflict: number;
@@ -111,9 +115,10 @@ function addMessage(devices: Map<string, Map<string, OpenSeries>>, seq: number, 
   for (const [deviceId, receivedAt, rejected, readings] of entries) {
     let tally = tallies.get(deviceId);
     if (!tally) {
-      tally = { deviceId, seq, stored: 0, duplicate: 0, conflict: 0, rejected: 0 };
+      tally = { deviceId, seq, received: 0, stored: 0, duplicate: 0, conflict: 0, rejected: 0 };
       tallies.set(deviceId, tally);
     }
+    tally.received += readings.length + rejected;
     tally.rejected += rejected;
     let sensors = devices.get(deviceId);
     if (!sensors) devices.set(deviceId, (sensors = new Map<string, OpenSeries>()));
