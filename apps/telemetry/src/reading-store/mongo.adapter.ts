@@ -109,8 +109,7 @@ export class MongoReadingStore implements ReadingStore {
   ledger(deviceId: string): Promise<StoredLedger> {
     return this.#guard(async ({ devices }) => {
       const device = await devices.findById(deviceId, { latest: 0 }).lean();
-      const { stored = 0, duplicate = 0, conflict = 0, rejected = 0 } = device ?? {};
-      const received = stored + duplicate + conflict + rejected;
+      const { received = 0, stored = 0, duplicate = 0, conflict = 0, rejected = 0 } = device ?? {};
       return {
         counts: { received, stored, duplicate, conflict, rejected },
         includes: (logId, seq) => isApplied(device, logId, seq),

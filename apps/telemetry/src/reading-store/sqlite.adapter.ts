@@ -21,15 +21,16 @@ export class SqliteReadingStore implements ReadingStore {
   readonly #reader: WorkerThread<SqliteStoreCalls>;
 
   constructor({ file, logger }: SqliteReadingStoreOptions) {
-    const thread = (role: 'writer' | 'reader') =>
+    const thread = (role: 'writer' | 'reader', youngGenerationMb: number) =>
       new WorkerThread<SqliteStoreCalls>({
         entry: new URL('./sqlite-store.worker', import.meta.url),
         base: import.meta.url,
         data: { file, role },
+        youngGenerationMb,
         logger,
       });
-    this.#writer = thread('writer');
-    this.#reader = thread('reader');
+    this.#writer = thread('writer', 96);
+    this.#reader = thread('reader', 8);
   }
 
   async start(): Promise<void> {

@@ -39,6 +39,8 @@ export interface WorkerThreadOptions {
   base: string;
   data: unknown;
   logger: Pick<Logger, 'warn'>;
+  /** Bound of V8's young generation: for threads that parse much, since what survives a scavenge is copied. */
+  youngGenerationMb?: number;
   /** Called when a thread that died runs again. */
   onRestart?: () => void;
   createWorker?: (entry: URL, options: WorkerOptions) => Worker;
@@ -160,11 +162,19 @@ function errorOf(cause: unknown): WorkerError | undefined {
   return new WorkerError(String(cause.message), code);
 }
 
-function launchOf({ entry, base, data }: WorkerThreadOptions): { entry: URL; workerOptions: WorkerOptions } {
+function launchOf({ entry, base, data, youngGenerationMb }: WorkerThreadOptions): {
+  entry: URL;
+  workerOptions: WorkerOptions;
+} {
   const extension = base.endsWith('.ts') ? '.ts' : '.js';
   const execArgv = extension === '.ts' ? ['--import', new URL('typescript-loader.mjs', import.meta.url).href] : [];
   return {
     entry: new URL(entry.href + extension),
-    workerOptions: { workerData: data, execArgv, name: entry.pathname.split('/').at(-1) ?? 'worker' },
+    workerOptions: {
+      workerData: data,
+      execArgv,
+      name: entry.pathname.split('/').at(-1) ?? 'worker',
+      ...(youngGenerationMb === undefined ? {} : { resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb } }),
+    },
   };
 }
