@@ -20,28 +20,28 @@ export function createLogger(service: string, level: string): Logger {
 
 /** Lets Nest's own messages go through pino, with their context. */
 export class NestLogger extends ConsoleLogger implements LoggerService {
-  constructor(private readonly pino: Logger) {
+  constructor(private readonly out: Logger) {
     super();
   }
 
   override log(message: unknown, ...rest: unknown[]): void {
-    this.pino.debug({ context: rest.at(-1) }, text(message));
+    this.out.debug({ context: rest.at(-1) }, text(message));
   }
   override warn(message: unknown, ...rest: unknown[]): void {
-    this.pino.warn({ context: rest.at(-1) }, text(message));
+    this.out.warn({ context: rest.at(-1) }, text(message));
   }
   override error(message: unknown, ...rest: unknown[]): void {
     if (toldByStart(message)) return;
-    this.pino.error({ context: rest.at(-1), ...(rest.length > 1 ? { stack: rest[0] } : {}) }, text(message));
+    this.out.error({ context: rest.at(-1), ...(rest.length > 1 ? { stack: rest[0] } : {}) }, text(message));
   }
   override fatal(message: unknown, ...rest: unknown[]): void {
-    this.pino.fatal({ context: rest.at(-1) }, text(message));
+    this.out.fatal({ context: rest.at(-1) }, text(message));
   }
   override debug(message: unknown, ...rest: unknown[]): void {
-    this.pino.debug({ context: rest.at(-1) }, text(message));
+    this.out.debug({ context: rest.at(-1) }, text(message));
   }
   override verbose(message: unknown, ...rest: unknown[]): void {
-    this.pino.trace({ context: rest.at(-1) }, text(message));
+    this.out.trace({ context: rest.at(-1) }, text(message));
   }
 }
 

@@ -13,7 +13,7 @@ export function openApiOf(app: INestApplication, version: string): OpenAPIObject
     .addBearerAuth()
     .build();
   return SwaggerModule.createDocument(app, description, {
-    standardSchemaConverter: convert as never,
+    standardSchemaConverter: convert,
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
 }

@@ -65,11 +65,13 @@ const CONNECTION_CODES = new Set([
   'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
+  'ER_SERVER_SHUTDOWN',
   'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR',
 ]);
 
-const isConnectionError = (thrown: unknown): boolean =>
-  thrown instanceof Error && 'code' in thrown && CONNECTION_CODES.has(String(thrown.code));
+const isConnectionError = (thrown: unknown): thrown is object =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown && CONNECTION_CODES.has(String(thrown.code));
 
 /** Nest wraps what the body parser throws, with the parser's own words as its message. */
 const isBodyParserError = (thrown: HttpException): boolean =>
