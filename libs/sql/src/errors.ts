@@ -1,5 +1,4 @@
 import { QueryFailedError } from 'typeorm';
-import { CodedError } from '#contracts';
 
 const codeOf = (error: unknown): string =>
   error instanceof QueryFailedError ? String((error.driverError as { code?: unknown }).code) : '';
@@ -25,31 +24,3 @@ export function isForeignKeyViolation(error: unknown): boolean {
 /** Did the database give up for the sake of somebody else's transaction? Trying again mends it. */
 export const isLockConflict = (error: unknown): boolean =>
   ['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'SQLITE_BUSY'].includes(codeOf(error));
-
-const CONNECTION_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EPIPE',
-  'PROTOCOL_CONNECTION_LOST',
-  'ENOTFOUND',
-]);
-
-/** Is the database away? */
-export function isDatabaseAway(error: unknown): boolean {
-  const code = codeOf(error) || String((error as { code?: unknown } | null)?.code);
-  return CONNECTION_CODES.has(code);
-}
-
-/** Runs a database call; a database that is away is `UNAVAILABLE`, with the time to try again. */
-export async function orUnavailable<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!isDatabaseAway(error)) throw error;
-    throw new CodedError('UNAVAILABLE', 'The database is away just now; try again.', {
-      retryAfterMs: 2_000,
-      cause: error,
-    });
-  }
-}

@@ -15,7 +15,7 @@ import {
 import { describeWith, freshMysqlDatabase, tempDir } from '#testing';
 import { column, tableColumn } from './columns.ts';
 import { dataSourceFor, type Schema } from './data-source.ts';
-import { isDatabaseAway, isForeignKeyViolation, isUniqueViolation } from './errors.ts';
+import { isForeignKeyViolation, isUniqueViolation } from './errors.ts';
 import { migrate } from './migrate.ts';
 import { inTransaction, rowLock } from './transaction.ts';
 
@@ -286,13 +286,6 @@ describeWith(['mysql'], 'SQL on MySQL', () => {
     await expect(replica && migrate(replica)).rejects.toThrow('this migration fails');
     expect(await replica?.query('SELECT IS_FREE_LOCK(?) AS free', [`migrate:${name}`])).toEqual([{ free: 1 }]);
     await replica?.destroy();
-  });
-
-  test('a server that is away is known as such', async () => {
-    const error: unknown = await dataSourceFor('mysql://root@127.0.0.1:1/none', 'test', SCHEMA)
-      .initialize()
-      .catch((failed: unknown) => failed);
-    expect(isDatabaseAway(error)).toBe(true);
   });
 });
 
