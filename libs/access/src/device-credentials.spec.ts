@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { pino } from 'pino';
 import { from, type Observable } from 'rxjs';
 import { CodedError, type DevicePrincipal } from '#contracts';
-import { Events, InProcessBus, RpcClient } from '#messaging';
-import { uuid7 } from '#platform';
+import { BUS, Events, MessagingModule, RpcClient, type Bus } from '#messaging';
+import { PlatformModule, uuid7 } from '#platform';
 import { waitUntil } from '#testing';
 import { DeviceCredentials, type RevokedCredential } from './device-credentials.ts';
 
@@ -15,24 +16,30 @@ const principal = (expiresAt: number | null = null): DevicePrincipal => ({
   device: { id: uuid7(), name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null },
 });
 
-let bus: InProcessBus;
+const messagesWithinAProcess = () =>
+  Test.createTestingModule({
+    imports: [PlatformModule.forRoot(log), MessagingModule.forRoot({ service: 'test' })],
+  }).compile();
+
+let messaging: TestingModule;
 let events: Events;
 let credentials: DeviceCredentials;
 let asked: number;
 let verify: () => Promise<DevicePrincipal>;
 
-beforeEach(() => {
-  bus = new InProcessBus(log);
-  events = new Events(bus, log);
+beforeEach(async () => {
+  messaging = await messagesWithinAProcess();
+  events = messaging.get(Events);
   asked = 0;
   const send = (): Observable<unknown> => {
     asked += 1;
     return from(verify());
   };
-  credentials = new DeviceCredentials(new RpcClient({ send } as never), events, bus);
+  credentials = new DeviceCredentials(new RpcClient({ send } as never), events, messaging.get<Bus>(BUS));
 });
-afterEach(() => {
+afterEach(async () => {
   credentials.onApplicationShutdown();
+  await messaging.close();
 });
 
 test('the registry is asked once for a token that is used often', async () => {

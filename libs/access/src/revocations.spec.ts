@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { pino } from 'pino';
 import type { Revocations as RevocationsMessage } from '#contracts';
-import { Events, InProcessBus, RpcClient } from '#messaging';
-import { uuid7 } from '#platform';
+import { BUS, Events, MessagingModule, RpcClient, type Bus } from '#messaging';
+import { PlatformModule, uuid7 } from '#platform';
 import { waitUntil } from '#testing';
 import { of, throwError, type Observable } from 'rxjs';
 import type { Claims } from './claims.ts';
@@ -27,19 +28,26 @@ const isRevoked = (revocations: Revocations, token: Claims): boolean => {
   }
 };
 
+const messagesWithinAProcess = () =>
+  Test.createTestingModule({
+    imports: [PlatformModule.forRoot(log), MessagingModule.forRoot({ service: 'test' })],
+  }).compile();
+
+let messaging: TestingModule;
 let events: Events;
 let revocations: Revocations;
 let answer: () => Observable<RevocationsMessage>;
 
-beforeEach(() => {
-  const bus = new InProcessBus(log);
-  events = new Events(bus, log);
+beforeEach(async () => {
+  messaging = await messagesWithinAProcess();
+  events = messaging.get(Events);
   answer = () => of({ sessions: [], users: [] });
   const rpc = new RpcClient({ send: () => answer() } as never);
-  revocations = new Revocations(events, rpc, bus, log);
+  revocations = new Revocations(events, rpc, messaging.get<Bus>(BUS), log);
 });
-afterEach(() => {
+afterEach(async () => {
   revocations.onApplicationShutdown();
+  await messaging.close();
 });
 
 test('a login that ended is refused as soon as it is heard', async () => {
