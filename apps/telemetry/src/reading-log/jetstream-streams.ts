@@ -2,6 +2,7 @@ import {
   AckPolicy,
   DiscardPolicy,
   JetStreamApiError,
+  JetStreamError,
   RetentionPolicy,
   StorageType,
   type ConsumerInfo,
@@ -9,6 +10,9 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+
+/** As the server answers requests of its API, and direct reads of messages (NATS ADR-31). */
+const NOT_FOUND = 404;
 
 export const STREAM = 'READINGS';
 export const DEAD_STREAM = 'READINGS_DEAD';
@@ -60,7 +64,8 @@ async function ensureConsumer(jsm: JetStreamManager, { ackWaitMs }: StreamLimits
 }
 
 export function isNotFound(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.status === 404;
+  if (error instanceof JetStreamApiError) return error.status === NOT_FOUND;
+  return error instanceof JetStreamError && 'code' in error && error.code === NOT_FOUND;
 }
 
 async function infoOf(jsm: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {

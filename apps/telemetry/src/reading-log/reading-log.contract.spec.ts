@@ -259,6 +259,16 @@ function readingLogContract(makePlace: () => Promise<Place>): void {
     expect(bodies(await listOf(log.pending()))).toEqual(expected);
   });
 
+  test('lists what is pending while a writer acknowledges it', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      await log.append('here and gone');
+      const drain = await drainOf(log);
+      const lists = Array.from({ length: 10 }, () => listOf(log.pending()));
+      await drain.ack();
+      for (const list of await Promise.all(lists)) expect(list.length).toBeLessThanOrEqual(1);
+    }
+  });
+
   test('is settled once everything appended before is acknowledged', async () => {
     expect(await log.settled(1_000)).toBe(true);
     await log.append('a');
