@@ -85,7 +85,9 @@ export class Fleet {
   private tick(sender: Sender): void {
     const count = Math.ceil((this.options.readingsPerSecond * TICK_MS) / 1_000);
     const send = (): void => {
-      sender.send(count).catch((error: Error) => (this.failure ??= error));
+      sender.send(count).catch((cause: unknown) => {
+        this.failure ??= new Error('a device did not take a reading', { cause });
+      });
     };
     this.ticking.push(setInterval(send, TICK_MS));
   }

@@ -51,7 +51,11 @@ function isWritten(descriptor: number, piece: Buffer): boolean {
   try {
     return writeSync(descriptor, piece) === piece.length;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return false;
+    if (isDiskFull(error)) return false;
     throw error;
   }
 }
+
+/** Not by `instanceof Error`: in a jest test Node's own errors are of another realm. */
+const isDiskFull = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOSPC';
