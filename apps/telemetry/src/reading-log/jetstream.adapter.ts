@@ -39,6 +39,7 @@ const FLOOR_AGE_MS = 250;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5_000;
 const POLL_MS = 20;
+const FLUSH_MS = 1_000;
 const REASON_HEADER = 'Fieldline-Reason';
 
 /** The connection and what hangs on it; made anew when the connection is closed for good. */
@@ -62,6 +63,7 @@ export class JetStreamReadingLog implements ReadingLog {
   #floorAt = 0;
   #ready = false;
   #stopped = true;
+  #stopping = new AbortController();
   #hungry = true;
   #preparing: Promise<void> | undefined;
   readonly #appends = new Set<Promise<void>>();
@@ -79,6 +81,7 @@ export class JetStreamReadingLog implements ReadingLog {
   /** Rejects if the server cannot be reached just now; once it has been, the log finds back to it by itself. */
   async start(): Promise<void> {
     this.#stopped = false;
+    this.#stopping = new AbortController();
     try {
       this.#link = await this.#connect();
       this.#use(await ensureStreams(this.#link.jsm, this.#limits()));
@@ -91,12 +94,14 @@ export class JetStreamReadingLog implements ReadingLog {
 
   async stop(): Promise<void> {
     if (this.#stopped) return;
+    const isThere = this.#ready;
     this.#stopped = true;
+    this.#stopping.abort();
     this.#ready = false;
     this.#link?.pulls.endAll();
     for (const timer of this.#working) clearInterval(timer);
     await Promise.allSettled(this.#appends);
-    await this.#link?.connection.flush().catch(() => undefined);
+    if (isThere) await this.#flush();
     await this.#link?.connection.close();
     await this.#preparing;
     this.#link = undefined;
@@ -172,6 +177,14 @@ export class JetStreamReadingLog implements ReadingLog {
     await this.append(Buffer.from(message.data).toString());
     await this.#manager().streams.deleteMessage(DEAD_STREAM, id, false);
     return true;
+  }
+
+  /** Lets acknowledgements reach the server, which may be dying. */
+  async #flush(): Promise<void> {
+    const flushed = new AbortController();
+    const flush = this.#link?.connection.flush().catch(() => undefined);
+    await Promise.race([flush, pause(FLUSH_MS, flushed.signal)]);
+    flushed.abort();
   }
 
   /** Waits for a first message, unless the last drain was large, and then gathers company. */
@@ -355,7 +368,8 @@ export class JetStreamReadingLog implements ReadingLog {
         return await attempt();
       } catch (error) {
         if (failures === 0) this.#options.logger.warn({ err: error, waitingFor: what }, `waiting for ${what}`);
-        await pause(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures) * (0.5 + Math.random() / 2));
+        const ms = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures) * (0.5 + Math.random() / 2);
+        await pause(ms, this.#stopping.signal);
       }
     }
     return undefined;

@@ -209,6 +209,14 @@ describeWith(['own-nats'], 'the reading log when its NATS server fails', () => {
     expect(await slow.settled(5_000)).toBe(true);
   });
 
+  test('stops while it is away', async () => {
+    const drain = log.drain({ ...options, signal: AbortSignal.timeout(60_000) });
+    await nats.kill();
+    await log.stop();
+    await expect(drain).resolves.toBeUndefined();
+    await expect(log.append('a')).rejects.toMatchObject({ code: 'BUSY' });
+  });
+
   test('says that a body is larger than any message may be', async () => {
     await expect(log.append('x'.repeat(1_100_000))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
     await log.append('x'.repeat(1_000_000));

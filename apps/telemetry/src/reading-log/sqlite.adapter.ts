@@ -56,6 +56,8 @@ export class SqliteReadingLog implements ReadingLog {
   #appendingBytes = 0;
   #undrainedBytes = 0;
   #failing = false;
+  /** Whether acknowledged messages could not be removed. */
+  #keeping = false;
   #stopped = true;
   #taking: Promise<unknown> = Promise.resolve();
   #forgetTimer: NodeJS.Timeout | undefined;
@@ -271,8 +273,12 @@ export class SqliteReadingLog implements ReadingLog {
     if (upTo <= this.#floor) return;
     try {
       this.#floor = await this.#thread.call('forget', upTo);
+      this.#keeping = false;
     } catch (error) {
-      this.#options.logger.warn({ err: error }, 'written messages could not be removed from the reading log');
+      if (!this.#keeping) {
+        this.#options.logger.warn({ err: error }, 'written messages cannot be removed from the reading log just now');
+      }
+      this.#keeping = true;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { CodedError, type Reading } from '#contracts';
 import type { LogMessage } from '../reading-log/reading-log.ts';
-import { WORKER_GONE, WorkerError, WorkerThread } from '../worker-thread/worker-thread.ts';
+import { WORKER_GONE, WorkerError, WorkerThread, type WorkerThreadOptions } from '../worker-thread/worker-thread.ts';
 import type { RangeQuery, ReadingStore, StoredLedger, WriteResult } from './reading-store.ts';
 import type { SqliteStoreCalls } from './sqlite-store.worker.ts';
 
@@ -9,6 +9,7 @@ export interface SqliteReadingStoreOptions {
   /** Path of the store's file. */
   file: string;
   logger: Pick<Logger, 'warn'>;
+  createWorker?: WorkerThreadOptions['createWorker'];
 }
 
 /** What SQLite says when the file cannot be used just now, whatever is written. */
@@ -20,7 +21,7 @@ export class SqliteReadingStore implements ReadingStore {
   readonly #writer: WorkerThread<SqliteStoreCalls>;
   readonly #reader: WorkerThread<SqliteStoreCalls>;
 
-  constructor({ file, logger }: SqliteReadingStoreOptions) {
+  constructor({ file, logger, createWorker }: SqliteReadingStoreOptions) {
     const thread = (role: 'writer' | 'reader', youngGenerationMb: number) =>
       new WorkerThread<SqliteStoreCalls>({
         entry: new URL('./sqlite-store.worker', import.meta.url),
@@ -28,6 +29,7 @@ export class SqliteReadingStore implements ReadingStore {
         data: { file, role },
         youngGenerationMb,
         logger,
+        ...(createWorker ? { createWorker } : {}),
       });
     this.#writer = thread('writer', 96);
     this.#reader = thread('reader', 8);
