@@ -1,6 +1,7 @@
 import { describe } from '@jest/globals';
 import { blackBox, livingIn } from './black-box.ts';
 import { startEmbedded } from './house.ts';
+import { rateLimitOverHttp } from './parts/rate-limit.ts';
 import { tokenExpiry } from './parts/token-expiry.ts';
 
 const { E2E_URL } = process.env;
@@ -9,6 +10,11 @@ const { E2E_URL } = process.env;
   blackBox(livingIn(startEmbedded));
 });
 
-(E2E_URL ? describe.skip : describe)('a house whose tokens live for ten seconds', () => {
-  tokenExpiry(livingIn(() => startEmbedded({ environment: { ACCESS_TOKEN_SECONDS: '10' } })));
-});
+(E2E_URL ? describe.skip : describe)(
+  'a house whose tokens live for ten seconds and whose senders may send twice a second',
+  () => {
+    const house = livingIn(() => startEmbedded({ environment: { ACCESS_TOKEN_SECONDS: '10', RATE_LIMIT: '2' } }));
+    tokenExpiry(house);
+    rateLimitOverHttp(house);
+  },
+);

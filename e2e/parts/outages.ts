@@ -14,7 +14,7 @@ export function outages(house: () => SuiteHouse): void {
       const { mysql, mongodb, nats } = house().servers;
       for (const server of [mysql, mongodb, nats]) if (!server.process.running) await server.restart();
       await ready(house());
-    }, 60_000);
+    }, 90_000);
     afterAll(disconnectAll);
 
     const newLine = async (): Promise<{ person: Person; device: Device; socket: Socket; sender: Visitor }> => {
@@ -153,11 +153,11 @@ async function resendUntilAccepted(socket: Socket, sent: Sent[]): Promise<void> 
 const ready = ({ own }: SuiteHouse): Promise<unknown> =>
   waitUntil(
     async () => {
-      const answers = await Promise.all(
-        Object.values(own.addresses).map((address) => fetch(`${address}/health/ready`)),
-      );
-      const bodies = await Promise.all(answers.map((answer) => answer.text()));
-      return bodies.every((body) => body.startsWith('{"status":"ok"'));
+      for (const [name, address] of Object.entries(own.addresses)) {
+        const text = await (await fetch(`${address}/health/ready`)).text();
+        if (!text.startsWith('{"status":"ok"')) throw new Error(`${name}: ${text}`);
+      }
+      return true;
     },
     { what: 'every service is ready', timeoutMs: 60_000, everyMs: 100 },
   );
