@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeWith } from '#testing';
-import { embeddedStrikes } from '../bench/chaos/embedded-strikes.ts';
+import { diskFull, processStrikes } from '../bench/chaos/embedded-strikes.ts';
 import { serverStrikes, SHORT_STRIKES } from '../bench/chaos/server-strikes.ts';
-import { mountSmallDisk, type SmallDisk } from '../bench/chaos/small-disk.ts';
+import { mountSmallDisk } from '../bench/chaos/small-disk.ts';
 import { Strikes, type Strike } from '../bench/chaos/strike.ts';
 import { startEmbeddedPlatform } from '../bench/platform/embedded.ts';
 import type { Platform } from '../bench/platform/platform.ts';
@@ -31,29 +31,36 @@ async function expectNothingLost(run: Strikes, strike: Strike | undefined): Prom
 }
 
 describe('under load, the embedded mode loses nothing that it acknowledged', () => {
-  let disk: SmallDisk | undefined;
   let platform: Platform<EmbeddedHouse>;
   let run: Strikes;
 
   beforeAll(async () => {
-    disk = await mountSmallDisk(DISK_MIB);
-    platform = await startEmbeddedPlatform(disk?.path);
+    platform = await startEmbeddedPlatform();
     run = await strikesOn(platform);
   }, PATIENCE_MS);
 
-  afterAll(async () => {
-    await platform.stop();
-    await disk?.remove();
-  });
+  afterAll(() => platform.stop());
 
-  const strike = (name: string) => embeddedStrikes(platform, disk).find((one) => one.name === name);
+  test('by kill -9', () => expectNothingLost(run, processStrikes(platform)[0]), PATIENCE_MS);
 
-  test('by kill -9', () => expectNothingLost(run, strike('kill -9 of the process')), PATIENCE_MS);
-
-  test('by SIGTERM', () => expectNothingLost(run, strike('SIGTERM to the process')), PATIENCE_MS);
-
-  testAsRoot('by a full disk, and says BUSY meanwhile', () => expectNothingLost(run, strike('disk full')), PATIENCE_MS);
+  test('by SIGTERM', () => expectNothingLost(run, processStrikes(platform)[1]), PATIENCE_MS);
 });
+
+testAsRoot(
+  'a full disk is answered with BUSY, and nothing that was acknowledged is lost by it',
+  async () => {
+    const disk = await mountSmallDisk(DISK_MIB);
+    if (!disk) throw new Error('no disk could be mounted');
+    const platform = await startEmbeddedPlatform(disk.path);
+    try {
+      await expectNothingLost(await strikesOn(platform), diskFull(platform, disk));
+    } finally {
+      await platform.stop();
+      await disk.remove();
+    }
+  },
+  PATIENCE_MS,
+);
 
 describeWith(['own-mysql', 'own-mongodb', 'own-nats', 'nginx'], 'under load, the services lose nothing', () => {
   let platform: Platform<SuiteHouse>;

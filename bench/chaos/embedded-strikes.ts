@@ -5,19 +5,21 @@ import { startProbe } from './probe.ts';
 import type { SmallDisk } from './small-disk.ts';
 import type { Strike } from './strike.ts';
 
-/** What may happen to the one process. `disk` holds its data. */
-export function embeddedStrikes(platform: Platform<EmbeddedHouse>, disk: SmallDisk | undefined): Strike[] {
+const KILLS = 3;
+
+/** What may happen to the one process. */
+export function processStrikes(platform: Platform<EmbeddedHouse>): Strike[] {
   const { standalone } = platform.house.own.services;
   if (!standalone) throw new Error('the embedded mode has no process');
-  const strikes = [killed(standalone), stopped(standalone)];
-  return disk ? [...strikes, diskFull(platform, disk)] : strikes;
+  return [killed(standalone), stopped(standalone)];
 }
 
 const killed = (process: ChildProcess): Strike => ({
-  name: 'kill -9 of the process',
+  name: `kill -9 of the process, ${KILLS} times`,
   hit: () => process.kill(),
-  awayMs: 1_000,
+  awayMs: 500,
   heal: () => process.restart(),
+  times: KILLS,
   goesOn: false,
 });
 
@@ -27,12 +29,14 @@ const stopped = (process: ChildProcess): Strike => ({
     const exit = await process.stop();
     if (exit?.code !== 0) throw new Error(`SIGTERM ended it with ${exit?.signal ?? exit?.code}:\n${process.output}`);
   },
-  awayMs: 1_000,
+  awayMs: 500,
   heal: () => process.restart(),
+  times: 1,
   goesOn: false,
 });
 
-const diskFull = (platform: Platform, disk: SmallDisk): Strike => ({
+/** What may happen to the disk that holds the data of the one process. */
+export const diskFull = (platform: Platform<EmbeddedHouse>, disk: SmallDisk): Strike => ({
   name: 'disk full',
   hit: async () => {
     const probe = await startProbe(platform);
@@ -43,5 +47,6 @@ const diskFull = (platform: Platform, disk: SmallDisk): Strike => ({
   heal: async () => {
     disk.free();
   },
+  times: 1,
   goesOn: false,
 });

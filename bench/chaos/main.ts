@@ -3,7 +3,7 @@ import { startEmbeddedPlatform } from '../platform/embedded.ts';
 import type { Platform } from '../platform/platform.ts';
 import { startServersPlatform } from '../platform/servers.ts';
 import { number, table } from '../report/table.ts';
-import { embeddedStrikes } from './embedded-strikes.ts';
+import { diskFull, processStrikes } from './embedded-strikes.ts';
 import { serverStrikes, SHORT_STRIKES } from './server-strikes.ts';
 import { mountSmallDisk } from './small-disk.ts';
 import { Strikes, type Outcome, type Strike } from './strike.ts';
@@ -18,7 +18,7 @@ const USAGE = `Usage: npm run chaos -- [--embedded] [--servers] [--seconds N] [-
 
 const DISK_MIB = 256;
 const DEVICES = 20;
-const READINGS_PER_SECOND = 250;
+const READINGS_PER_SECOND = 500;
 
 const FLAGS = {
   embedded: { type: 'boolean' },
@@ -64,14 +64,26 @@ async function strikeAll(platform: Platform, strikes: readonly Strike[], seconds
 }
 
 async function embedded({ seconds }: ChaosOptions): Promise<Outcome[]> {
-  const disk = await mountSmallDisk(DISK_MIB);
-  if (!disk) process.stderr.write('embedded: no full disk, since mounting one needs root\n');
-  const platform = await startEmbeddedPlatform(disk?.path);
+  const platform = await startEmbeddedPlatform();
   try {
-    return await strikeAll(platform, embeddedStrikes(platform, disk), seconds);
+    return await strikeAll(platform, processStrikes(platform), seconds);
   } finally {
     await platform.stop();
-    await disk?.remove();
+  }
+}
+
+async function embeddedOnSmallDisk({ seconds }: ChaosOptions): Promise<Outcome[]> {
+  const disk = await mountSmallDisk(DISK_MIB);
+  if (!disk) {
+    process.stderr.write('embedded: no full disk, since mounting one needs root\n');
+    return [];
+  }
+  const platform = await startEmbeddedPlatform(disk.path);
+  try {
+    return await strikeAll(platform, [diskFull(platform, disk)], seconds);
+  } finally {
+    await platform.stop();
+    await disk.remove();
   }
 }
 
@@ -100,7 +112,7 @@ function print(mode: string, outcomes: readonly Outcome[]): void {
 
 async function main(options: ChaosOptions): Promise<void> {
   const outcomes = {
-    embedded: options.embedded ? await embedded(options) : [],
+    embedded: options.embedded ? [...(await embedded(options)), ...(await embeddedOnSmallDisk(options))] : [],
     servers: options.servers ? await servers(options) : [],
   };
   for (const [mode, rows] of Object.entries(outcomes)) if (rows.length > 0) print(mode, rows);

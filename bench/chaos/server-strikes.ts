@@ -46,6 +46,7 @@ const killed = (name: string, process: Mortal): Strike => ({
   hit: () => process.kill(),
   awayMs: AWAY_MS,
   heal: () => process.restart(),
+  times: 1,
   goesOn: false,
 });
 
@@ -56,6 +57,7 @@ const stopped = (name: string, process: ChildProcess | OwnServer): Strike => ({
   },
   awayMs: AWAY_MS,
   heal: () => process.restart(),
+  times: 1,
   goesOn: false,
 });
 
@@ -72,6 +74,7 @@ function engineKilled(mongodb: OwnServer): Strike[] {
       },
       awayMs: AWAY_MS,
       heal: () => mongodb.restart(),
+      times: 1,
       goesOn: true,
     },
   ];

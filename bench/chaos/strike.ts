@@ -15,6 +15,8 @@ export interface Strike {
   awayMs: number;
   /** Puts it right. */
   heal(): Promise<void>;
+  /** How often in a row; each time every device has receipts again before the next. */
+  times: number;
   /** Must readings be acknowledged all the while? */
   goesOn: boolean;
 }
@@ -39,6 +41,8 @@ export interface StrikeOptions {
   now: number;
 }
 
+const DRAINED_WITHIN_MS = 60_000;
+
 /** Strikes one after the other on one platform, each counted by itself, the ledgers over all of them. */
 export class Strikes {
   private found = 0;
@@ -54,10 +58,10 @@ export class Strikes {
       await fleet.start();
       await sleep(seconds * 1_000);
       fleet.watchPauses();
-      const acknowledgedWhileAway = await strikeUnderLoad(strike, fleet);
+      const struck = await strikeUnderLoad(strike, fleet);
       await sleep(seconds * 1_000);
       const left = await fleet.finish();
-      return await this.count(strike, plan, fleet, { acknowledgedWhileAway, left });
+      return await this.count(strike, plan, fleet, { ...struck, left });
     } finally {
       await fleet.stop();
     }
@@ -67,33 +71,49 @@ export class Strikes {
     { name, goesOn }: Strike,
     plan: SeriesPlan,
     fleet: Fleet,
-    { acknowledgedWhileAway, left }: { acknowledgedWhileAway: number; left: number },
+    { acknowledgedWhileAway, left, problems }: Struck & { left: number },
   ): Promise<Outcome> {
     const { platform } = this.options;
-    await platform.drained();
+    await platform.drained(DRAINED_WITHIN_MS).catch(noticeIn(problems));
     const found = await platform.found(plan);
     const counts = tally(plan, fleet.senders, found);
     this.found += counts.found;
     const ledgers = await platform.ledgers(new Set(found.map(({ deviceId }) => deviceId)));
     const { resent, rejected, longestPauseMs } = fleet;
-    const problems = [
+    problems.push(
       ...problemsOf(counts, { left, rejected, isStopped: goesOn && acknowledgedWhileAway === 0 }),
       ...ledgerProblems(ledgers, this.found),
-    ];
+    );
     return { name, ...counts, acknowledgedWhileAway, resent, longestPauseMs, problems };
   }
 }
 
-/** Resolves with the readings that were acknowledged between hit and healing, once every device has receipts again. */
-async function strikeUnderLoad(strike: Strike, fleet: Fleet): Promise<number> {
-  await strike.hit();
-  const before = fleet.receipts;
-  await sleep(strike.awayMs);
-  const acknowledged = fleet.receipts - before;
-  await strike.heal();
-  await fleet.everybodyHasReceipts();
-  return acknowledged;
+/** What happened between hit and healing. */
+interface Struck {
+  /** Readings. */
+  acknowledgedWhileAway: number;
+  problems: string[];
 }
+
+/** Resolves once every device has receipts again. Whatever goes wrong is a problem, after which everything is counted all the same. */
+async function strikeUnderLoad(strike: Strike, fleet: Fleet): Promise<Struck> {
+  const problems: string[] = [];
+  const notice = noticeIn(problems);
+  let acknowledgedWhileAway = 0;
+  for (let time = 0; time < strike.times; time += 1) {
+    await strike.hit().catch(notice);
+    const before = fleet.receipts;
+    await sleep(strike.awayMs);
+    acknowledgedWhileAway += fleet.receipts - before;
+    await strike.heal().catch(notice);
+    await fleet.everybodyHasReceipts().catch(notice);
+  }
+  return { acknowledgedWhileAway, problems };
+}
+
+const noticeIn = (problems: string[]) => (error: unknown) => {
+  problems.push(error instanceof Error ? error.message : String(error));
+};
 
 function problemsOf(
   { missing, foreign }: Tally,
