@@ -2,7 +2,7 @@
 // every reading is read back and counted. Whatever is killed or replaced meanwhile: acknowledged = found, and nothing is found
 // that was never sent. Prints the count as JSON; the exit code is 1 if it does not come out.
 //
-//   E2E_URL=http://localhost:8080 ADMIN_EMAIL=... ADMIN_PASSWORD=... node e2e/load-and-count.mjs [--devices 20] [--seconds 30]
+//   E2E_URL=http://localhost:8080 E2E_ADMIN_EMAIL=... E2E_ADMIN_PASSWORD=... node e2e/load-and-count.mjs [--devices 20] [--seconds 30]
 //     [--batch 10] [--rate 20]        rate: batches per second of each device
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -125,7 +125,8 @@ async function readBack(id) {
   return found;
 }
 
-token = (await api('/user/login', { email: process.env.ADMIN_EMAIL, password: process.env.ADMIN_PASSWORD })).token;
+token = (await api('/user/login', { email: process.env.E2E_ADMIN_EMAIL, password: process.env.E2E_ADMIN_PASSWORD }))
+  .token;
 const devices = await Promise.all(Array.from({ length: DEVICES }, (_, i) => newDevice(i)));
 console.error(`${DEVICES} devices send for ${SECONDS} s`);
 const counts = await Promise.all(devices.map((device) => send(device, Date.now() + SECONDS * 1000)));

@@ -332,7 +332,6 @@ describeWith(['nginx'], 'the gateway when a service is away', () => {
     const nobody = `127.0.0.1:${String(await freePort())}`;
     gateway = await startGateway({
       upstreams: { auth: [nobody, auth.address], 'device-registry': [nobody] },
-      connectionsPerAddress: 1,
     });
   });
   afterAll(async () => {
@@ -356,20 +355,23 @@ describeWith(['nginx'], 'the gateway when a service is away', () => {
     }
     expect(auth.take()).toHaveLength(6);
   });
+});
 
-  test('holds one address to its share of requests at the same time', async () => {
-    const slow = connect(gateway.port, '127.0.0.1', () => {
-      slow.write('POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n');
-    });
+describeWith(['nginx'], 'the gateway and one busy address', () => {
+  test('holds it to its share of requests at the same time', async () => {
+    const gateway = await startGateway({ upstreams: {}, connectionsPerAddress: 1 });
+    const unfinished = Array.from({ length: 5 }, () => connect(gateway.port, '127.0.0.1'));
+    for (const socket of unfinished) socket.write('POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n');
     const refused = await waitUntil(
       async () => {
         const answer = await ask(gateway.port, '/user/me');
         return answer.status === 429 && answer;
       },
-      { what: 'the slow request counts' },
+      { what: 'an unfinished request counts' },
     );
     expectProblem(refused, 'RATE_LIMITED');
-    slow.destroy();
+    for (const socket of unfinished) socket.destroy();
+    await gateway.stop();
   });
 });
 
@@ -436,3 +438,49 @@ describeWith(['nginx'], 'the gateway in front of two socket servers', () => {
     socket.disconnect();
   });
 });
+
+describeWith(['nginx'], 'the gateway and a session that is being opened', () => {
+  test('knows its replica before the client knows the session', async () => {
+    const replicas = await Promise.all(['a', 'b', 'c'].map((name) => sessionOpener(name)));
+    const gateway = await startGateway({ upstreams: { telemetry: replicas.map(({ address }) => address) } });
+    for (let session = 0; session < 12; session++) {
+      const opening = await openSession(gateway.port);
+      const { body } = await ask(gateway.port, `/socket.io/?sid=${opening.sid}`);
+      expect(body).toBe(opening.sid.split('-')[0]);
+      opening.cut();
+    }
+    await gateway.stop();
+    for (const { stop } of replicas) await stop();
+  });
+});
+
+/** Names a new session in its cookie and never ends that answer; to a request of a session it says its own name. */
+async function sessionOpener(name: string): Promise<{ address: string; stop: () => Promise<void> }> {
+  let sessions = 0;
+  const http = createServer((incoming, outgoing) => {
+    if (incoming.url?.includes('sid=')) {
+      outgoing.end(name);
+      return;
+    }
+    outgoing.setHeader('Set-Cookie', `io=${name}-${String(sessions++)}; Path=/; HttpOnly`);
+    outgoing.write('the answer begins');
+  });
+  const address = await listening(http);
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      http.close(() => resolve());
+      http.closeAllConnections();
+    });
+  return { address, stop };
+}
+
+/** Settles once the headers of the answer are there. */
+function openSession(port: number): Promise<{ sid: string; cut: () => void }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: '127.0.0.1', port, path: '/socket.io/', agent: false }, (incoming) => {
+      const sid = /io=([^;]+)/.exec(incoming.headers['set-cookie']?.[0] ?? '')?.[1] ?? '';
+      resolve({ sid, cut: () => outgoing.destroy() });
+    });
+    outgoing.on('error', reject).end();
+  });
+}
