@@ -11,9 +11,9 @@ const { E2E_URL } = process.env;
 });
 
 (E2E_URL ? describe.skip : describe)(
-  'a house whose tokens live for ten seconds and whose senders may send twice a second',
+  'a house whose tokens live for 15 seconds and whose senders may send twice a second',
   () => {
-    const house = livingIn(() => startEmbedded({ environment: { ACCESS_TOKEN_SECONDS: '10', RATE_LIMIT: '2' } }));
+    const house = livingIn(() => startEmbedded({ environment: { ACCESS_TOKEN_SECONDS: '15', RATE_LIMIT: '2' } }));
     tokenExpiry(house);
     rateLimitOverHttp(house);
   },

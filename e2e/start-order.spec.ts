@@ -18,7 +18,13 @@ describeWith(['own-mysql', 'own-mongodb', 'own-nats'], 'services that are starte
       const common = { ...NEUTRAL, SECRET_KEY, NATS_URL: `nats://127.0.0.1:${natsPort}`, PORT: String(port) };
       return {
         port,
-        process: await spawnService({ name: app, script: programOf(app), readyLine, env: { ...common, ...env } }),
+        process: await spawnService({
+          name: app,
+          script: programOf(app),
+          readyTimeoutMs: 60_000,
+          readyLine,
+          env: { ...common, ...env },
+        }),
       };
     };
     const database = (name: string) => ({ DATABASE_URL: `mysql://root@127.0.0.1:${mysqlPort}/${name}` });
@@ -30,9 +36,13 @@ describeWith(['own-mysql', 'own-mongodb', 'own-nats'], 'services that are starte
     ]);
     const nats = await startNats({ port: natsPort });
     const [, , provisioning, telemetry] = services;
-    await waitUntil(() => isReady(provisioning.port), { what: 'provisioning, which needs no more, is ready' });
+    await waitUntil(() => isReady(provisioning.port), {
+      what: 'provisioning, which needs no more, is ready',
+      timeoutMs: 30_000,
+    });
     await waitUntil(() => /waiting for the reading store/.test(telemetry.process.output), {
       what: 'telemetry says that it waits for the store',
+      timeoutMs: 30_000,
     });
     const mysql = await startMysql({ port: mysqlPort });
     const connection = await createConnection(mysql.url);
@@ -42,7 +52,7 @@ describeWith(['own-mysql', 'own-mongodb', 'own-nats'], 'services that are starte
     await connection.end();
     const mongodb = await startMongo({ port: mongodbPort });
     for (const { port, process } of services) {
-      await waitUntil(() => isReady(port), { what: `${process.pid} is ready`, timeoutMs: 30_000 });
+      await waitUntil(() => isReady(port), { what: `${process.pid} is ready`, timeoutMs: 60_000 });
       expect(process.running).toBe(true);
     }
     for (const { process } of services) expect(await process.stop()).toEqual({ code: 0, signal: null });

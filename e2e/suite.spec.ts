@@ -8,6 +8,7 @@ import { outages } from './parts/outages.ts';
 const { E2E_URL } = process.env;
 
 if (E2E_URL) {
+  process.stderr.write('E2E_URL is set: tests that start, kill or look into processes are left out\n');
   describe(`the house at ${E2E_URL}`, () => {
     const house = livingIn(() => remoteHouse(process.env));
     blackBox(house);

@@ -34,7 +34,7 @@ export function tokenExpiry(house: () => House): void {
       expect(renewed.expiresAt).toBeGreaterThanOrEqual(expiresAt);
       expect(Expiring.parse(await again).expiresAt).toBe(renewed.expiresAt);
       expect(await ask(socket, 'readings', { sensor: 's', value: 1 })).toMatchObject({ ok: true, accepted: 1 });
-      const closed = nextEvent(socket, 'disconnect');
+      const closed = new Promise((resolve) => socket.once('disconnect', resolve));
       expect(await endOf(socket)).toMatchObject({ code: 'TOKEN_EXPIRED' });
       expect(Date.now()).toBeGreaterThanOrEqual(renewed.expiresAt);
       expect(await closed).toBe('io server disconnect');
