@@ -35,7 +35,9 @@ export async function soak(minutes: number, now: number, progress: (what: string
       figure('readings acknowledged', result.window.readings / result.window.seconds, '/s'),
       figure('receipt of a batch, p99', result.latency.p99, 'ms'),
       ...byMinute(samples).map((mib, minute) => figure(`memory, minute ${minute + 1}`, mib, 'MiB')),
-      figure(`memory grows after minute ${SETTLING_MINUTES}`, growth(samples), 'MiB/min'),
+      ...(minutes > SETTLING_MINUTES
+        ? [figure(`memory grows, from minute ${SETTLING_MINUTES} on`, growth(samples), 'MiB/min')]
+        : []),
     ];
   } finally {
     await platform.stop();
