@@ -22,10 +22,12 @@ export function parseBatch(payload: unknown, window: TimeWindow): ParsedBatch {
 
 function parseAll(inputs: readonly unknown[], window: TimeWindow): ParsedBatch {
   const batch: ParsedBatch = { readings: [], rejected: [] };
-  for (const [index, input] of inputs.entries()) {
-    const parsed = parseReading(input, window);
+  let index = 0;
+  for (const input of inputs) {
+    const parsed = parseReading(input, index, window);
     if ('code' in parsed) batch.rejected.push({ index, code: parsed.code, message: parsed.message });
-    else batch.readings.push({ ...parsed, index });
+    else batch.readings.push(parsed);
+    index += 1;
   }
   return batch;
 }
