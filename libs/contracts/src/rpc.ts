@@ -26,7 +26,10 @@ export const RPC = {
     reply: DeviceRef,
   },
   /** The gateway device that a person's own readings go to when they name no device; made on first use. */
-  'registry.devices.defaultGateway': { request: z.object({ userId: z.uuid() , customerId: z.uuid().nullable() }), reply: DeviceRef },
+  'registry.devices.defaultGateway': {
+    request: z.object({ userId: z.uuid(), customerId: z.uuid().nullable() }),
+    reply: DeviceRef,
+  },
   /** Finds or makes the device of a MAC address and gives its access token: the same one for the same device, until revoked. */
   'registry.devices.provisionByMac': {
     request: z.object({ macAddress: z.string().min(2).max(64) }),
