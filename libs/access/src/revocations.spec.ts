@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { pino } from 'pino';
 import type { Revocations as RevocationsMessage } from '#contracts';
@@ -96,4 +96,23 @@ test('what was revoked before the start is asked for, again and again until some
   revocations.onApplicationBootstrap();
   await waitUntil(() => isRevoked(revocations, ended), { what: 'it is refused' });
   expect(asked).toBe(2);
+});
+
+test('nothing is asked for once the application has stopped', async () => {
+  let asked = 0;
+  answer = () => {
+    asked += 1;
+    revocations.onApplicationShutdown();
+    return throwError(() => new Error('nobody answers'));
+  };
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+  try {
+    revocations.onApplicationBootstrap();
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(asked).toBe(1);
+    expect(jest.getTimerCount()).toBe(0);
+  } finally {
+    jest.useRealTimers();
+  }
 });

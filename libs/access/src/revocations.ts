@@ -6,6 +6,8 @@ import type { Claims } from './claims.ts';
 
 /** How often entries are dropped whose tokens have expired by themselves, in ms. */
 const SWEEP_MS = 60_000;
+/** When to ask again after nobody answered, in ms. */
+const RETRY_MS = 1_000;
 
 /**
  * Logins that ended and users that changed while their access tokens could still be within their time. Heard as events; what
@@ -18,6 +20,8 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
   private readonly listeners = new Set<(isRevoked: (claims: Claims) => boolean) => void>();
   private readonly subscriptions: Unsubscribe[] = [];
   private sweeper: NodeJS.Timeout | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(
     @Inject(Events) private readonly events: Events,
@@ -44,7 +48,9 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   onApplicationShutdown(): void {
+    this.stopped = true;
     clearInterval(this.sweeper);
+    clearTimeout(this.retry);
     for (const unsubscribe of this.subscriptions) unsubscribe();
   }
 
@@ -85,12 +91,19 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   private async catchUp(): Promise<void> {
+    if (this.stopped) return;
     try {
       this.add(await this.rpc.call('auth.revocations', {}));
     } catch (error) {
-      this.log.warn({ err: error }, 'revoked logins could not be asked for; trying again');
-      setTimeout(() => void this.catchUp(), 1_000).unref();
+      this.tryAgain(error);
     }
+  }
+
+  private tryAgain(error: unknown): void {
+    if (this.stopped) return;
+    this.log.warn({ err: error }, 'revoked logins could not be asked for; trying again');
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.catchUp(), RETRY_MS).unref();
   }
 
   private sweep(now: number): void {
