@@ -43,6 +43,16 @@ onEveryDatabase('access tokens', (auth) => {
     ['nothing', () => '', 'UNAUTHENTICATED'],
     ['what is no token', () => 'abc.def.ghi', 'UNAUTHENTICATED'],
     [
+      'one whose payload is not JSON',
+      () => `${encoded({ alg: 'ES256', typ: 'JWT', kid: signer().id })}.bm90IEpTT04.${'A'.repeat(86)}`,
+      'UNAUTHENTICATED',
+    ],
+    [
+      'one with a signature of another length',
+      () => `${encoded({ alg: 'ES256', typ: 'JWT', kid: signer().id })}.${encoded(claims())}.AAAA`,
+      'UNAUTHENTICATED',
+    ],
+    [
       'one with alg none',
       () => `${encoded({ alg: 'none', kid: signer().id })}.${encoded(claims())}.`,
       'UNAUTHENTICATED',

@@ -116,8 +116,8 @@ const ingestProviders = (config: TelemetryConfig): Provider[] => [
         append: (entry) => groups.append(entry),
         authorise: (principal, device) => access.authorise(principal, device, 'write'),
         home: (principal) => access.home(principal),
-        tell: (deviceId, entry) => {
-          viewers.tell(deviceId, entry);
+        tell: (entry) => {
+          viewers.tell(entry);
         },
         count: (accepted, rejected) => {
           limits.count(accepted, rejected);

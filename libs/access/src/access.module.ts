@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { Authenticator } from './authenticator.ts';
 import { DeviceCredentials } from './device-credentials.ts';
+import { PeoplePassport } from './people-passport.ts';
 import { PeopleGuard } from './people.guard.ts';
 import { Revocations } from './revocations.ts';
 import { TokenVerifier } from './token-verifier.ts';
@@ -14,6 +15,7 @@ import { TokenVerifier } from './token-verifier.ts';
     TokenVerifier,
     DeviceCredentials,
     Authenticator,
+    PeoplePassport,
     { provide: APP_GUARD, useClass: PeopleGuard },
   ],
   exports: [Revocations, TokenVerifier, DeviceCredentials, Authenticator],

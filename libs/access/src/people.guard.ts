@@ -7,12 +7,10 @@ import {
   type ExecutionContext,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { CodedError, type Role, type UserPrincipal } from '#contracts';
 import { PUBLIC } from '#platform';
-import { bearerToken } from './authenticator.ts';
-import { principalOf } from './claims.ts';
-import { TokenVerifier } from './token-verifier.ts';
+import { noToken, PeoplePassport } from './people-passport.ts';
 
 const ROLES = 'fieldline:roles';
 
@@ -21,9 +19,6 @@ export const Roles = (...roles: Role[]): MethodDecorator & ClassDecorator => Set
 
 /** A request, with the person who is calling once the guard has let them in. */
 type PersonsRequest = Request & { user?: UserPrincipal };
-
-const noToken = (): CodedError =>
-  new CodedError('UNAUTHENTICATED', 'Send "Authorization: Bearer <token>"; POST /user/login gives a token.');
 
 /** The person who is calling. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): UserPrincipal => {
@@ -37,21 +32,16 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 export class PeopleGuard implements CanActivate {
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
-    @Inject(TokenVerifier) private readonly verifier: TokenVerifier,
+    @Inject(PeoplePassport) private readonly passport: PeoplePassport,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (context.getType() !== 'http' || this.metadata<boolean>(PUBLIC, context)) return true;
-    const request = context.switchToHttp().getRequest<PersonsRequest>();
-    request.user = await this.callerOf(request);
+    const http = context.switchToHttp();
+    const request = http.getRequest<PersonsRequest>();
+    request.user = await this.passport.authenticate(request, http.getResponse<Response>());
     this.checkRole(request.user, context);
     return true;
-  }
-
-  private async callerOf(request: Request): Promise<UserPrincipal> {
-    const token = bearerToken(request.headers.authorization);
-    if (token === undefined) throw noToken();
-    return principalOf(await this.verifier.verify(token));
   }
 
   private checkRole({ role }: UserPrincipal, context: ExecutionContext): void {

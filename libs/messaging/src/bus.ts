@@ -13,6 +13,8 @@ export interface Bus {
   stop(): Promise<void>;
   /** False while messages would reach nobody outside this process. */
   readonly connected: boolean;
+  /** May anybody hear what is published on this subject? Saves writing what nobody would. */
+  reaches(subject: string): boolean;
   /** Never throws; what is published while not connected is lost. */
   publish(subject: string, payload: string): void;
   /** Every subscriber hears every message. What `hear` throws is its own problem and is logged. */

@@ -19,11 +19,20 @@ export class InProcessBus implements Bus {
 
   async stop(): Promise<void> {}
 
+  reaches(subject: string): boolean {
+    if (this.exact.has(subject)) return true;
+    for (const { pattern } of this.wild) if (subjectMatches(pattern, subject)) return true;
+    return false;
+  }
+
   publish(subject: string, payload: string): void {
     const listeners = [...(this.exact.get(subject) ?? [])];
     for (const subscription of this.wild)
       if (subjectMatches(subscription.pattern, subject)) listeners.push(subscription);
-    if (listeners.length > 0) setImmediate(() => this.deliver(listeners, subject, payload));
+    if (listeners.length > 0)
+      setImmediate(() => {
+        this.deliver(listeners, subject, payload);
+      });
   }
 
   subscribe(pattern: string, hear: Subscription['hear']): Unsubscribe {

@@ -41,6 +41,10 @@ export class NatsBus implements Bus {
     await this.connection?.drain();
   }
 
+  reaches(): boolean {
+    return this.up;
+  }
+
   publish(subject: string, payload: string): void {
     if (this.up) this.connection?.publish(subject, payload);
   }

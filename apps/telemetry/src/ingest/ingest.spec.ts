@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { CodedError, type DevicePrincipal, type DeviceRef, type Principal, type UserPrincipal } from '#contracts';
 import { uuid7 } from '#platform';
-import { parseBody, bodyOf, type LogEntry } from '../reading-log/log-body.ts';
+import { bodyOf, parseBody, textOf, type LogEntry, type WrittenEntry } from '../reading-log/log-body.ts';
 import { Ingest, type IngestPorts } from './ingest.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
@@ -22,7 +22,7 @@ const person: UserPrincipal = { kind: 'user', userId: uuid7(), sessionId: uuid7(
 let appended: string[];
 let told: string[];
 let now: number;
-let append: (entry: string) => Promise<void>;
+let append: (entry: WrittenEntry) => Promise<void>;
 let authorise: (principal: Principal, name: string) => Promise<DeviceRef>;
 let ingest: Ingest;
 
@@ -33,7 +33,7 @@ beforeEach(() => {
   told = [];
   now = NOW;
   append = (entry) => {
-    appended.push(entry);
+    appended.push(textOf(entry));
     return Promise.resolve();
   };
   authorise = (_principal, name) =>
@@ -42,7 +42,7 @@ beforeEach(() => {
     append: (entry) => append(entry),
     authorise: (principal, name) => authorise(principal, name),
     home: () => Promise.resolve(home),
-    tell: (deviceId) => told.push(deviceId),
+    tell: ({ deviceId }) => told.push(deviceId),
     count: () => undefined,
     now: () => now,
     retentionMs: 365 * 86_400_000,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceRef, ErrorCode, Principal, Receipt, Rejection } from '#contracts';
 import { isRefusal } from '../authorise/device-access.ts';
-import { entryOf, readingText } from '../reading-log/log-body.ts';
+import { readingText, type WrittenEntry } from '../reading-log/log-body.ts';
 import { parseBatch, parseBatchId, type ParsedBatch } from './parse-batch.ts';
 import type { ParsedReading } from './parse-reading.ts';
 import { batchKey, TimelessReadings } from './timeless-readings.ts';
@@ -9,13 +9,13 @@ import { batchKey, TimelessReadings } from './timeless-readings.ts';
 /** What ingestion needs of the rest of the house. */
 export interface IngestPorts {
   /** Resolves once the entry is durable; rejects with `BUSY`. */
-  append(entry: string): Promise<void>;
+  append(entry: WrittenEntry): Promise<void>;
   /** Throws `DEVICE_NOT_ALLOWED`, or `UNAVAILABLE` while nobody can tell. */
   authorise(principal: Principal, device: string): Promise<DeviceRef>;
   /** The device that readings without a device belong to. */
   home(principal: Principal): Promise<DeviceRef>;
   /** Tells viewers; called once the entry is durable. */
-  tell(deviceId: string, entry: string): void;
+  tell(entry: WrittenEntry): void;
   /** Counts what came in. */
   count(accepted: number, rejected: readonly Rejection[]): void;
   now(): number;
@@ -105,17 +105,11 @@ export class Ingest {
   }
 
   private async append(parts: readonly Part[], now: number): Promise<void> {
-    const [part] = parts;
-    if (parts.length === 1 && part) return this.appendPart(part, now);
-    await Promise.all(parts.map((each) => this.appendPart(each, now)));
-  }
-
-  private async appendPart(part: Part, now: number): Promise<void> {
-    const entries = entriesOf(part, now);
+    const entries = parts.flatMap((part) => entriesOf(part, now));
     const [entry] = entries;
-    if (entries.length === 1 && entry !== undefined) await this.ports.append(entry);
+    if (entries.length === 1 && entry) await this.ports.append(entry);
     else await Promise.all(entries.map((each) => this.ports.append(each)));
-    for (const each of entries) this.ports.tell(part.deviceId, each);
+    for (const each of entries) this.ports.tell(each);
   }
 
   private newBatchId(): string {
@@ -143,17 +137,17 @@ function partOf(parts: Map<string, Part>, deviceId: string): Part {
 }
 
 /** The entries of one part: one, unless it is too large. */
-function entriesOf({ deviceId, readings, rejected }: Part, receivedAt: number): string[] {
-  const entries: string[] = [];
+function entriesOf({ deviceId, readings, rejected }: Part, receivedAt: number): WrittenEntry[] {
+  const entries: WrittenEntry[] = [];
   let texts = '';
   for (const { sensor, ts, value, unit, location } of readings) {
     const text = readingText(sensor, ts, value, unit, location);
     if (texts.length + text.length > ENTRY_CHARS) {
-      entries.push(entryOf(deviceId, receivedAt, 0, texts));
+      entries.push({ deviceId, receivedAt, rejected: 0, readings: texts });
       texts = '';
     }
     texts = texts === '' ? text : `${texts},${text}`;
   }
-  entries.push(entryOf(deviceId, receivedAt, rejected, texts));
+  entries.push({ deviceId, receivedAt, rejected, readings: texts });
   return entries;
 }

@@ -40,23 +40,25 @@ export class TelemetryGateway implements OnGatewayInit, OnGatewayConnection {
   handleConnection(socket: Socket): void {
     const link = new SocketConnection(socket, this.connections, this.log);
     socket.on('readings', (...message: unknown[]) => {
-      const ack = message.at(-1);
-      const answer = answerer(socket, link, ack);
-      this.receive(link, message[0], batchIdOf(message[1])).then(answer, (thrown: unknown) => {
-        logUnexpected(thrown, this.log);
-        this.limits.countRefusal(thrown);
-        answer(refusalOf(thrown));
-      });
+      void this.receive(socket, link, message);
     });
   }
 
-  private async receive(link: SocketConnection, payload: unknown, batchId: unknown): Promise<Receipt> {
+  private async receive(socket: Socket, link: SocketConnection, message: unknown[]): Promise<void> {
     const { principal } = link.connection;
-    this.limits.take(principal);
-    if (typeof payload === 'function' || payload === undefined) {
-      throw new CodedError('BATCH_EMPTY', 'The event "readings" needs a reading or an array of readings.');
+    const [payload, options] = message;
+    const ack = message.at(-1);
+    try {
+      this.limits.take(principal);
+      if (typeof payload === 'function' || payload === undefined) {
+        throw new CodedError('BATCH_EMPTY', 'The event "readings" needs a reading or an array of readings.');
+      }
+      answer(socket, link, ack, await this.ingest.accept(principal, payload, batchIdOf(options)));
+    } catch (thrown) {
+      logUnexpected(thrown, this.log);
+      this.limits.countRefusal(thrown);
+      answer(socket, link, ack, refusalOf(thrown));
     }
-    return this.ingest.accept(principal, payload, batchId);
   }
 }
 
@@ -64,11 +66,9 @@ const batchIdOf = (second: unknown): unknown =>
   typeof second === 'object' && second !== null && 'batchId' in second ? second.batchId : undefined;
 
 /** Answers through the acknowledgement, or with an event `receipt` where the client asked for none. */
-function answerer(socket: Socket, link: SocketConnection, ack: unknown): (answer: Receipt | Refusal) => void {
-  return (answer) => {
-    const bytes = ANSWER_BYTES + (answer.ok ? answer.rejected.length * REJECTION_BYTES : 0);
-    if (!link.sending(bytes)) return;
-    if (typeof ack === 'function') ack(answer);
-    else socket.emit('receipt', answer);
-  };
+function answer(socket: Socket, link: SocketConnection, ack: unknown, receipt: Receipt | Refusal): void {
+  const bytes = ANSWER_BYTES + (receipt.ok ? receipt.rejected.length * REJECTION_BYTES : 0);
+  if (!link.sending(bytes)) return;
+  if (typeof ack === 'function') ack(receipt);
+  else socket.emit('receipt', receipt);
 }

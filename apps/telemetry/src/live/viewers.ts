@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { liveSubject, type Reading } from '#contracts';
 import { BUS, type Bus, type Unsubscribe } from '#messaging';
-import { parseEntry } from '../reading-log/log-body.ts';
+import { parseEntry, textOf, type WrittenEntry } from '../reading-log/log-body.ts';
 import { READING_LOG, type ReadingLog } from '../reading-log/reading-log.ts';
 import { READING_STORE, type ReadingStore } from '../reading-store/reading-store.ts';
 import { readingsOf, type LiveReadings } from './subscription.ts';
@@ -34,8 +34,9 @@ export class Viewers {
   ) {}
 
   /** Tells all viewers, on every replica, of an entry that is durable. */
-  tell(deviceId: string, entry: string): void {
-    this.bus.publish(liveSubject(deviceId), entry);
+  tell(entry: WrittenEntry): void {
+    const subject = liveSubject(entry.deviceId);
+    if (this.bus.reaches(subject)) this.bus.publish(subject, textOf(entry));
   }
 
   /**

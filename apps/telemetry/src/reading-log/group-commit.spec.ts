@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { CodedError } from '#contracts';
 import { GroupCommit } from './group-commit.ts';
+import type { WrittenEntry } from './log-body.ts';
 
 interface Append {
   body: string;
@@ -19,8 +20,13 @@ function slowLog(appendsInFlight: number) {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-const entry = (name: string) => `["${name}",1,0,[]]`;
-const body = (...names: string[]) => `{"v":1,"e":[${names.map(entry).join(',')}]}`;
+const entry = (deviceId: string, readings = '', rejected = 0): WrittenEntry => ({
+  deviceId,
+  receivedAt: 1,
+  rejected,
+  readings,
+});
+const body = (...names: string[]) => `{"v":1,"e":[${names.map((name) => `["${name}",1,0,[]]`).join(',')}]}`;
 
 describe('a group commit', () => {
   test('shares one append between everything that arrives in one turn', async () => {
@@ -30,6 +36,40 @@ describe('a group commit', () => {
     expect(log.appends).toHaveLength(0);
     await turn();
     expect(log.appends.map((append) => append.body)).toEqual([body('a', 'b', 'c')]);
+    log.appends[0]?.succeed();
+    await Promise.all(receipts);
+  });
+
+  test('writes what comes of one device at one time as one entry, with its rejections added up', async () => {
+    const log = slowLog(1);
+    const commit = new GroupCommit(log);
+    const receipts = [
+      entry('a', '["x",1,1]', 1),
+      entry('a', '', 2),
+      entry('a', '["x",2,2],["x",3,3]'),
+      { ...entry('a', '["x",4,4]'), receivedAt: 2 },
+      entry('b'),
+      entry('a', '["x",5,5]'),
+    ].map((each) => commit.append(each));
+    await turn();
+    expect(JSON.parse(log.appends[0]?.body ?? '')).toEqual({
+      v: 1,
+      e: [
+        [
+          'a',
+          1,
+          3,
+          [
+            ['x', 1, 1],
+            ['x', 2, 2],
+            ['x', 3, 3],
+          ],
+        ],
+        ['a', 2, 0, [['x', 4, 4]]],
+        ['b', 1, 0, []],
+        ['a', 1, 0, [['x', 5, 5]]],
+      ],
+    });
     log.appends[0]?.succeed();
     await Promise.all(receipts);
   });
@@ -65,7 +105,7 @@ describe('a group commit', () => {
 
   test('closes a group at its size, in the order of arrival', async () => {
     const log = slowLog(1);
-    const commit = new GroupCommit(log, { groupChars: 30 });
+    const commit = new GroupCommit(log, { groupChars: 130 });
     const receipts = ['a', 'b', 'c', 'd', 'e'].map((name) => commit.append(entry(name)));
     for (let sent = 1; sent <= 3; sent += 1) {
       await turn();
@@ -87,7 +127,7 @@ describe('a group commit', () => {
 
   test('refuses with BUSY what would exceed its bound, and takes it again when there is room', async () => {
     const log = slowLog(1);
-    const commit = new GroupCommit(log, { waitingChars: 35 });
+    const commit = new GroupCommit(log, { waitingChars: 130 });
     const kept = [commit.append(entry('a')), commit.append(entry('b'))];
     await expect(commit.append(entry('c'))).rejects.toMatchObject({ code: 'BUSY', retryAfterMs: 1_000 });
     await turn();

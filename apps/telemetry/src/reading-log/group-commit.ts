@@ -1,6 +1,6 @@
 import { CodedError } from '#contracts';
 import { busy } from './busy.ts';
-import { bodyOf } from './log-body.ts';
+import { bodyOf, textOf, type WrittenEntry } from './log-body.ts';
 import type { ReadingLog } from './reading-log.ts';
 
 export interface GroupCommitOptions {
@@ -10,8 +10,14 @@ export interface GroupCommitOptions {
   waitingChars?: number;
 }
 
+/** Characters of an entry besides its readings, about. */
+const ENTRY_CHARS = 60;
+
 interface Group {
+  /** Entries that nothing is added to any more. */
   entryTexts: string[];
+  /** What follows of the same device and time is added to this one: a device's messages mostly come together. */
+  newest: WrittenEntry | undefined;
   chars: number;
   done: Promise<void>;
   resolve(): void;
@@ -40,17 +46,18 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves once the entry (the text that `entryText` of log-body.ts gives) is on stable storage. All entries of a group
-   * get the same promise. Rejects with `BUSY` and `retryAfterMs`, or with what the log says of a group that it can never take.
+   * Resolves once the entry is on stable storage. All entries of a group get the same promise. Rejects with `BUSY` and
+   * `retryAfterMs`, or with what the log says of a group that it can never take.
    */
-  append(entryText: string): Promise<void> {
-    if (this.#waitingChars + entryText.length > this.#maxWaitingChars && this.#waitingChars > 0) {
+  append(entry: WrittenEntry): Promise<void> {
+    const chars = entry.readings.length + ENTRY_CHARS;
+    if (this.#waitingChars + chars > this.#maxWaitingChars && this.#waitingChars > 0) {
       return Promise.reject(busy('too many readings wait to be written to the log'));
     }
-    this.#waitingChars += entryText.length;
-    const group = this.#groupFor(entryText.length);
-    group.entryTexts.push(entryText);
-    group.chars += entryText.length;
+    this.#waitingChars += chars;
+    const group = this.#groupFor(chars);
+    addTo(group, entry);
+    group.chars += chars;
     this.#schedule();
     return group.done;
   }
@@ -90,7 +97,7 @@ export class GroupCommit {
 
   async #commit(group: Group): Promise<void> {
     try {
-      await this.#log.append(bodyOf(group.entryTexts));
+      await this.#log.append(bodyOf(textsOf(group)));
       group.resolve();
     } catch (error) {
       group.reject(error instanceof CodedError ? error : busy('the reading log failed', error));
@@ -102,6 +109,19 @@ export class GroupCommit {
   }
 }
 
+function addTo(group: Group, { deviceId, receivedAt, rejected, readings }: WrittenEntry): void {
+  const { newest } = group;
+  if (newest?.deviceId !== deviceId || newest.receivedAt !== receivedAt) {
+    if (newest) group.entryTexts.push(textOf(newest));
+    group.newest = { deviceId, receivedAt, rejected, readings };
+    return;
+  }
+  newest.rejected += rejected;
+  if (readings !== '') newest.readings = newest.readings === '' ? readings : `${newest.readings},${readings}`;
+}
+
+const textsOf = ({ entryTexts, newest }: Group): string[] => (newest ? [...entryTexts, textOf(newest)] : entryTexts);
+
 function newGroup(): Group {
   let resolve = (): void => undefined;
   let reject = (_error: CodedError): void => undefined;
@@ -109,5 +129,5 @@ function newGroup(): Group {
     resolve = onDone;
     reject = onFailed;
   });
-  return { entryTexts: [], chars: 0, done, resolve, reject };
+  return { entryTexts: [], newest: undefined, chars: 0, done, resolve, reject };
 }

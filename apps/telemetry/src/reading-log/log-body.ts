@@ -21,9 +21,17 @@ export type LogEntry = [deviceId: string, receivedAt: number, rejected: number, 
 /** The JSON text of one entry. */
 export const entryText = (entry: LogEntry): string => JSON.stringify(entry);
 
-/** The JSON text of an entry whose readings are text already: {@link readingText}, joined by commas. */
-export const entryOf = (deviceId: string, receivedAt: number, rejected: number, readingTexts: string): string =>
-  `["${deviceId}",${String(receivedAt)},${String(rejected)},[${readingTexts}]]`;
+/** An entry whose readings are text already: {@link readingText}, joined by commas. */
+export interface WrittenEntry {
+  deviceId: string;
+  receivedAt: number;
+  rejected: number;
+  readings: string;
+}
+
+/** The JSON text of a written entry. */
+export const textOf = ({ deviceId, receivedAt, rejected, readings }: WrittenEntry): string =>
+  `["${deviceId}",${String(receivedAt)},${String(rejected)},[${readings}]]`;
 
 /**
  * The JSON text of one reading of an entry: what `JSON.stringify` gives for a {@link LogReading}, at a third of its cost, since
