@@ -29,11 +29,9 @@ export function toCoded(thrown: unknown): CodedError {
   }
   if (thrown instanceof HttpException) return ofHttp(thrown);
   if (isHttpError(thrown)) return ofStatus(thrown.status, thrown.message, thrown);
-  if (isConnectionError(thrown)) {
-    return new CodedError('UNAVAILABLE', 'Something that this service needs is away just now; try again.', {
-      retryAfterMs: AWAY_RETRY_MS,
-      cause: thrown,
-    });
+  const outage = outageOf(thrown);
+  if (outage !== undefined) {
+    return new CodedError('UNAVAILABLE', outage, { retryAfterMs: OUTAGE_RETRY_MS, cause: thrown });
   }
   return new CodedError('INTERNAL', 'Something went wrong on our side; the log has the details.', { cause: thrown });
 }
@@ -56,8 +54,8 @@ function ofStatus(status: number, message: string, cause: Error): CodedError {
 const isHttpError = (thrown: unknown): thrown is Error & { status: number } =>
   thrown instanceof Error && 'expose' in thrown && 'status' in thrown && typeof thrown.status === 'number';
 
-/** When to try again while a database or another server is away, in ms. */
-const AWAY_RETRY_MS = 2_000;
+/** When to try again while a database or another server is away, or the disk is full, in ms. */
+const OUTAGE_RETRY_MS = 2_000;
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -70,8 +68,18 @@ const CONNECTION_CODES = new Set([
   'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR',
 ]);
 
-const isConnectionError = (thrown: unknown): thrown is object =>
-  typeof thrown === 'object' && thrown !== null && 'code' in thrown && CONNECTION_CODES.has(String(thrown.code));
+/** SQLite's result codes for a full disk and for one that fails to read, write or sync. */
+const DISK_CODES = /^SQLITE_(FULL|IOERR)/;
+
+/** What keeps this service from its work just now, if that is the reason of an error. */
+function outageOf(thrown: unknown): string | undefined {
+  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : '';
+  if (CONNECTION_CODES.has(code)) return 'Something that this service needs is away just now; try again.';
+  if (DISK_CODES.test(code)) {
+    return 'The disk that holds the data is full or failing: it needs free space or a repair; then try again.';
+  }
+  return undefined;
+}
 
 /** Nest wraps what the body parser throws, with the parser's own words as its message. */
 const isBodyParserError = (thrown: HttpException): boolean =>
@@ -96,7 +104,8 @@ export class ProblemFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): unknown {
     const error = toCoded(thrown);
     if (error.code === 'INTERNAL') this.log.error({ err: thrown }, 'an error that nobody expected');
-    if (isConnectionError(thrown)) this.log.warn({ err: thrown }, 'something that this service needs is away');
+    const outage = outageOf(thrown);
+    if (outage !== undefined) this.log.warn({ err: thrown }, outage);
     if (host.getType() === 'rpc') return throwError(() => error.toBody());
     const http = host.switchToHttp();
     sendProblem(http.getRequest<Request>(), http.getResponse<Response>(), error);
