@@ -9,7 +9,9 @@ import { of, throwError, type Observable } from 'rxjs';
 import type { Claims } from './claims.ts';
 import { Revocations } from './revocations.ts';
 
-const log = pino({ level: 'silent' });
+/** What was logged, as lines of JSON. */
+let logged: string[] = [];
+const log = pino({ base: null, timestamp: false }, { write: (line) => logged.push(line) });
 const claims = (more: Partial<Claims> = {}): Claims => ({
   sub: uuid7(),
   sid: uuid7(),
@@ -41,6 +43,7 @@ let answer: () => Observable<RevocationsMessage>;
 beforeEach(async () => {
   messaging = await messagesWithinAProcess();
   events = messaging.get(Events);
+  logged = [];
   answer = () => of({ sessions: [], users: [] });
   const rpc = new RpcClient({ send: () => answer() } as never);
   revocations = new Revocations(events, rpc, messaging.get<Bus>(BUS), log);
@@ -112,6 +115,27 @@ test('nothing is asked for once the application has stopped', async () => {
     await new Promise(setImmediate);
     expect(asked).toBe(1);
     expect(jest.getTimerCount()).toBe(0);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test('that nobody answers is said once, then every 30 s, without a stack, and when somebody does', async () => {
+  const away = { level: 40, msg: expect.stringMatching(/^logins that were revoked cannot be asked for.*auth/) };
+  const back = { level: 30, msg: 'logins that were revoked are known again' };
+  const said = (): unknown[] => logged.map((line): unknown => JSON.parse(line));
+  answer = () => throwError(() => new Error('nobody answers'));
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+  try {
+    revocations.onApplicationBootstrap();
+    await new Promise(setImmediate);
+    await jest.advanceTimersByTimeAsync(29_000);
+    expect(said()).toEqual([away]);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(said()).toEqual([away, away]);
+    answer = () => of({ sessions: [], users: [] });
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(said()).toEqual([away, away, back]);
   } finally {
     jest.useRealTimers();
   }

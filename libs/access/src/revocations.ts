@@ -8,6 +8,8 @@ import type { Claims } from './claims.ts';
 const SWEEP_MS = 60_000;
 /** When to ask again after nobody answered, in ms. */
 const RETRY_MS = 1_000;
+/** How often it is said that nobody answers, in ms. */
+const SAY_AGAIN_MS = 30_000;
 
 /**
  * Logins that ended and users that changed while their access tokens could still be within their time. Heard as events; what
@@ -21,6 +23,8 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
   private readonly subscriptions: Unsubscribe[] = [];
   private sweeper: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
+  /** When it was last said that nobody answers, in ms since the epoch; undefined once somebody did. */
+  private saidAt: number | undefined;
   private stopped = false;
 
   constructor(
@@ -94,6 +98,7 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
     if (this.stopped) return;
     try {
       this.add(await this.rpc.call('auth.revocations', {}));
+      this.sayBack();
     } catch (error) {
       this.tryAgain(error);
     }
@@ -101,9 +106,22 @@ export class Revocations implements OnApplicationBootstrap, OnApplicationShutdow
 
   private tryAgain(error: unknown): void {
     if (this.stopped) return;
-    this.log.warn({ err: error }, 'revoked logins could not be asked for; trying again');
+    this.sayAway(error, Date.now());
     clearTimeout(this.retry);
     this.retry = setTimeout(() => void this.catchUp(), RETRY_MS).unref();
+  }
+
+  private sayAway(error: unknown, now: number): void {
+    if (this.saidAt !== undefined && now - this.saidAt < SAY_AGAIN_MS) return;
+    this.saidAt = now;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.log.warn(`logins that were revoked cannot be asked for, trying again every second: ${reason}`);
+  }
+
+  private sayBack(): void {
+    if (this.saidAt === undefined) return;
+    this.saidAt = undefined;
+    this.log.info('logins that were revoked are known again');
   }
 
   private sweep(now: number): void {
