@@ -1,5 +1,7 @@
 export * from './config.ts';
+export * from './entity-tag.ts';
 export * from './health.ts';
+export * from './invalid-input.ts';
 export * from './logging.ts';
 export * from './metrics.ts';
 export * from './openapi.ts';

@@ -2,13 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
 import { Not, type DataSource, type EntityManager, type Repository } from 'typeorm';
 import { CodedError, type Revocations, type UserPrincipal } from '#contracts';
+import { requireMatch } from '#platform';
 import { inTransaction, rowLock } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
 import { AUTH_CONFIG, type AuthConfig } from '../config.ts';
 import { Announcer, changedUser } from '../sessions/announcer.ts';
 import { lockedUser, Logins } from '../sessions/logins.ts';
 import { Session } from '../sessions/session.entity.ts';
-import { assertMayChange, assertVersion, changesRights, isActiveAdmin, maySee, type UserChange } from './user-rules.ts';
+import { assertMayChange, changesRights, isActiveAdmin, maySee, type UserChange } from './user-rules.ts';
 import { searchTextOf, User } from './user.entity.ts';
 
 /** Reads, changes and deletes one user, within what the caller may do. Somebody they may not see is `NOT_FOUND`. */
@@ -35,7 +36,7 @@ export class UserChanges {
     const { user, revoked } = await inTransaction(this.dataSource, async (manager) => {
       const before = await this.held(manager, caller, id);
       assertMayChange(caller, change);
-      assertVersion(ifMatch, before.version);
+      requireMatch(ifMatch, before.version);
       return this.changeHeld(manager, before, change);
     });
     this.announcer.announce(revoked);
@@ -55,7 +56,7 @@ export class UserChanges {
   async remove(caller: UserPrincipal, id: string, ifMatch?: string): Promise<void> {
     const sessions = await inTransaction(this.dataSource, async (manager) => {
       const user = await this.held(manager, caller, id);
-      assertVersion(ifMatch, user.version);
+      requireMatch(ifMatch, user.version);
       if (isActiveAdmin(user)) await assertOtherAdmin(manager, id);
       const ended = await this.logins.endAllOf(manager, id);
       await manager.delete(User, { id });

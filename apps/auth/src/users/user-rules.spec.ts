@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Role, UserPrincipal } from '#contracts';
-import { assertMayChange, assertVersion, maySee } from './user-rules.ts';
+import { assertMayChange, maySee } from './user-rules.ts';
 
 const caller = (role: Role, customerId: string | null): UserPrincipal => ({
   kind: 'user',
@@ -38,20 +38,4 @@ test('an operator changes name, disabled and role up to operator', () => {
       assertMayChange(operator, change);
     }).toThrow('Only an administrator');
   }
-});
-
-test.each([
-  [undefined, true],
-  ['*', true],
-  ['"3"', true],
-  ['"2", "3"', true],
-  ['"2"', false],
-  ['W/"3"', false],
-  ['3', false],
-])('If-Match %s fits version 3: %s', (ifMatch, fits) => {
-  const check = () => {
-    assertVersion(ifMatch, 3);
-  };
-  if (fits) expect(check).not.toThrow();
-  else expect(check).toThrow('read it again');
 });

@@ -38,17 +38,3 @@ export const changesRights = (before: Person, after: Person): boolean =>
   before.role !== after.role || before.customerId !== after.customerId || before.disabled !== after.disabled;
 
 export const isActiveAdmin = (user: Person): boolean => user.role === 'admin' && !user.disabled;
-
-/** Throws `VERSION_MISMATCH` if `If-Match` (RFC 9110 section 13.1.1) names another version than the current one. */
-export function assertVersion(ifMatch: string | undefined, version: number): void {
-  if (ifMatch === undefined) return;
-  const tags = ifMatch.split(',').map((tag) => tag.trim());
-  if (tags.includes('*') || tags.includes(entityTag(version))) return;
-  throw new CodedError(
-    'VERSION_MISMATCH',
-    'The user was changed since you read it: read it again and repeat the change.',
-  );
-}
-
-/** The entity tag (RFC 9110 section 8.8.3) of a version. */
-export const entityTag = (version: number): string => `"${String(version)}"`;

@@ -7,11 +7,11 @@ import { z } from 'zod';
 import { Caller, Roles } from '#access';
 import { pageOf, Role, type Page, type RpcReply, type RpcRequest, type UserPrincipal } from '#contracts';
 import { Rpc } from '#messaging';
+import { tagged } from '#platform';
 import { CustomerDirectory } from './customer-directory.ts';
 import { PersonName } from './person.ts';
 import { UserChanges } from './user-changes.ts';
 import { UserList, UserListQuery } from './user-list.ts';
-import { entityTag } from './user-rules.ts';
 import { UserView, viewOf } from './user-view.ts';
 import { User } from './user.entity.ts';
 
@@ -62,7 +62,7 @@ export class UsersController {
     @Param('id', { schema: z.uuid() }) id: string,
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof UserView>> {
-    return tagged(response, await this.changes.read(caller, id));
+    return tagged(response, viewOf(await this.changes.read(caller, id)));
   }
 
   @Patch(':id')
@@ -80,7 +80,7 @@ export class UsersController {
   ): Promise<z.output<typeof UserView>> {
     await this.changes.read(caller, id);
     const customerId = customer === undefined ? undefined : await this.customers.idOf(customer);
-    return tagged(response, await this.changes.change(caller, id, { ...patch, customerId }, ifMatch));
+    return tagged(response, viewOf(await this.changes.change(caller, id, { ...patch, customerId }, ifMatch)));
   }
 
   @Delete(':id')
@@ -102,9 +102,4 @@ export class UsersController {
   async count({ customerId }: RpcRequest<'auth.users.count'>): Promise<RpcReply<'auth.users.count'>> {
     return { count: await this.users.countBy({ customerId }) };
   }
-}
-
-function tagged(response: Response, user: User): UserView {
-  response.setHeader('ETag', entityTag(user.version));
-  return viewOf(user);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pageOf } from '#contracts';
-import { listQuery } from '../paging/keyset.ts';
+import { listQuery } from '#sql';
 import { text } from '../text.ts';
 import type { CustomerEntity } from './customer.entity.ts';
 

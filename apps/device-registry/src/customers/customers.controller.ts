@@ -17,8 +17,8 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { Caller, Roles } from '#access';
 import type { Page, UserPrincipal } from '#contracts';
+import { tagged } from '#platform';
 import { ApiProblems } from '../api-problems.ts';
-import { tagged } from '../paging/entity-tag.ts';
 import { CustomerDocument, CustomerPage, CustomerPatch, CustomerQuery, CustomerView } from './customer.schemas.ts';
 import { Customers } from './customers.service.ts';
 

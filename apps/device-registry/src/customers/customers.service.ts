@@ -4,12 +4,10 @@ import type { EntityManager } from 'typeorm';
 import { DataSource } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
 import { RpcClient } from '#messaging';
-import { uuid7 } from '#platform';
-import { inTransaction, isUniqueViolation, rowLock } from '#sql';
+import { requireMatch, uuid7 } from '#platform';
+import { inTransaction, isUniqueViolation, keysetPage, orderOf, rowLock } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
 import { rangeOf } from '../devices/search-terms.ts';
-import { requireMatch } from '../paging/entity-tag.ts';
-import { keysetPage, orderOf } from '../paging/keyset.ts';
 import { REGISTRY } from '../data-source-name.ts';
 import { CustomerEntity } from './customer.entity.ts';
 import {

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { CodedError } from '#contracts';
-import { invalidInput } from '../invalid-input.ts';
+import { invalidInput } from '#platform';
 import { CustomerEntity } from './customer.entity.ts';
 
 /**

@@ -1,9 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { CodedError } from '#contracts';
-import { uuid7 } from '#platform';
+import { invalidInput, uuid7 } from '#platform';
 import { isForeignKeyViolation, isUniqueViolation, rowLock } from '#sql';
 import { leavePlace, movePlace, takePlace } from '../customers/device-places.ts';
-import { invalidInput } from '../invalid-input.ts';
 import { DeviceEntity, DeviceLabelEntity, DeviceTermEntity } from './device.entity.ts';
 import { termsOf } from './search-terms.ts';
 

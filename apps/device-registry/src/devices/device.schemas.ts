@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DeviceKind, MacAddress, pageOf, type DeviceRef } from '#contracts';
-import { listQuery } from '../paging/keyset.ts';
+import { listQuery } from '#sql';
 import { text } from '../text.ts';
 import { attributesProblem } from './attributes.ts';
 import type { DeviceEntity } from './device.entity.ts';

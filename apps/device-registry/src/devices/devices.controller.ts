@@ -17,8 +17,8 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { Caller } from '#access';
 import type { Page, UserPrincipal } from '#contracts';
+import { tagged } from '#platform';
 import { ApiProblems } from '../api-problems.ts';
-import { tagged } from '../paging/entity-tag.ts';
 import { DeviceDocument, DevicePage, DevicePatch, DeviceQuery, DeviceView } from './device.schemas.ts';
 import { Devices } from './devices.service.ts';
 

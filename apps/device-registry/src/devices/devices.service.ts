@@ -3,12 +3,11 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError, type DeviceAction, type Page, type UserPrincipal } from '#contracts';
 import { Events } from '#messaging';
-import { inTransaction } from '#sql';
+import { requireMatch } from '#platform';
+import { inTransaction, keysetPage, orderOf } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
 import { noSuchCustomer } from '../customers/device-places.ts';
 import { REGISTRY } from '../data-source-name.ts';
-import { requireMatch } from '../paging/entity-tag.ts';
-import { keysetPage, orderOf } from '../paging/keyset.ts';
 import { allows, mayPlaceWith, startOf, visibleDevices } from './device-policy.ts';
 import { deviceQuery } from './device-query.ts';
 import {

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { DeviceKind, UserPrincipal } from '#contracts';
-import { invalidInput } from '../invalid-input.ts';
+import { invalidInput } from '#platform';
 import { allows } from './device-policy.ts';
 import { DeviceEntity } from './device.entity.ts';
 

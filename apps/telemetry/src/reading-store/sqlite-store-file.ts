@@ -11,7 +11,7 @@ const SCHEMA = `
     rejected integer not null) without rowid;
   create table if not exists applied (seq integer primary key);
   create table if not exists applied_log (
-    one integer primary key check (one = 1), id text not null, floor integer not null);
+    one integer primary key check (one = 1), id text not null, floor integer not null, writes integer not null);
 `;
 
 /** How long a connection waits for another one that writes, in milliseconds. */
@@ -19,7 +19,8 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * Opens the store's file and makes its tables. A reading is stored under its series and time: `v` and `l` as sqlite-values.ts
- * says, `u` its unit, `r` when it was received. `applied` holds the messages above `floor` of the log `id` that are stored.
+ * says, `u` its unit, `r` when it was received. `applied` holds the messages above `floor` of the log `id` that are stored;
+ * `writes` counts the writes.
  */
 export function openStoreFile(file: string, role: 'writer' | 'reader'): Database.Database {
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });

@@ -27,7 +27,8 @@ export class SqliteStoreWriter {
   readonly #addToLedger: Database.Statement;
   readonly #known = new Map<string, Map<string, KnownSeries>>();
   #knownCount = 0;
-  #dataVersion: unknown;
+  /** How many writes the file had when what is known of series was true. */
+  #writes = 0;
 
   constructor(db: Database.Database) {
     this.#db = db;
@@ -55,7 +56,6 @@ export class SqliteStoreWriter {
   write(logId: string, messages: readonly LogMessage[], floor: number): WriteResult {
     this.#db.exec('begin immediate');
     try {
-      this.#forgetIfChanged();
       const result = this.#write(logId, messages, floor);
       this.#db.exec('commit');
       return result;
@@ -83,11 +83,12 @@ export class SqliteStoreWriter {
 
   /** The messages that were not stored before. */
   #notApplied(logId: string, messages: readonly LogMessage[], floor: number): LogMessage[] {
-    const log = fieldsOf(this.#db.prepare('select id, floor from applied_log').get([]));
+    const log = fieldsOf(this.#db.prepare('select id, floor, writes from applied_log').get([]));
     const isSameLog = log['id'] === logId;
     const knownFloor = isSameLog ? Math.max(floor, Number(log['floor'])) : floor;
     if (!isSameLog) this.#db.exec('delete from applied');
-    this.#db.prepare('insert or replace into applied_log values (1, ?, ?)').run([logId, knownFloor]);
+    const writes = this.#nextWrite(Number(log['writes'] ?? 0));
+    this.#db.prepare('insert or replace into applied_log values (1, ?, ?, ?)').run([logId, knownFloor, writes]);
     this.#db.prepare('delete from applied where seq <= ?').run([knownFloor]);
     const isApplied = this.#db.prepare('select 1 from applied where seq = ?');
     return messages.filter(({ seq }) => seq > knownFloor && isApplied.get([seq]) === undefined);
@@ -151,12 +152,11 @@ export class SqliteStoreWriter {
     for (const [deviceId, counts] of devices) this.#addToLedger.run([deviceId, ...counts]);
   }
 
-  /** What is known of series is void once another connection has written to the file. */
-  #forgetIfChanged(): void {
-    const version = this.#db.pragma('data_version', { simple: true });
-    const changed = JSON.stringify(version) !== JSON.stringify(this.#dataVersion);
-    this.#dataVersion = version;
-    if (changed || this.#knownCount > MAX_KNOWN_SERIES) this.#forgetSeries();
+  /** The number of this write. What is known of series is void once another connection has written to the file. */
+  #nextWrite(writes: number): number {
+    if (writes !== this.#writes || this.#knownCount > MAX_KNOWN_SERIES) this.#forgetSeries();
+    this.#writes = writes + 1;
+    return this.#writes;
   }
 
   #forgetSeries(): void {

@@ -3,7 +3,7 @@ import { PageQuery, type Page } from '#contracts';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 
-/** Longest cursor, in characters: a name of 128 characters outside ASCII, encoded. */
+/** Longest cursor, in characters: a name of 200 characters outside ASCII, encoded. */
 const MAX_CURSOR = 2_048;
 
 /** A list's query that can be sorted by these fields, `-` for descending; the first one is the default. */

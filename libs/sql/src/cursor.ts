@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalidInput } from '../invalid-input.ts';
+import { invalidInput } from '#platform';
 
 /** Where a page ended: the list's order, the last item's value in it (none if the order is that of ids), and its id. */
 const Cursor = z.tuple([z.string(), z.string().nullable(), z.uuid()]);
