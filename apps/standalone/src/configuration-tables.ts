@@ -30,7 +30,8 @@ export const configurationTables = (): string =>
   [INTRODUCTION, ...SECTIONS.map(([title, schema]) => `## ${title}\n\n${tableOf(schema)}`)].join('\n');
 
 function tableOf(schema: z.ZodObject): string {
-  const rows = Object.entries(schema.shape).map(
+  const fields: Record<string, z.ZodType> = schema.shape;
+  const rows = Object.entries(fields).map(
     ([name, field]) => `| \`${name}\` | ${defaultOf(field)} | ${cell(field.description ?? '')} |`,
   );
   return ['| variable | default | |', '| --- | --- | --- |', ...rows, ''].join('\n');
@@ -39,8 +40,8 @@ function tableOf(schema: z.ZodObject): string {
 function defaultOf(field: z.ZodType): string {
   const empty = field.safeParse(undefined);
   if (!empty.success) return 'needed';
-  const { def } = field as { def?: { defaultValue?: unknown } };
-  return def?.defaultValue === undefined ? '' : `\`${String(def.defaultValue)}\``;
+  const { defaultValue } = field.def as { defaultValue?: string | number | boolean | string[] };
+  return defaultValue === undefined ? '' : `\`${String(defaultValue)}\``;
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');

@@ -8,8 +8,8 @@ import { DataFolder, DataFolderError } from './data-folder.ts';
 import { DEMO_DEVICES, startDemo } from './demo.ts';
 import { StandaloneModule } from './standalone.module.ts';
 
-const config = configOrExit(() => readStandaloneConfig(process.argv.slice(2), process.env));
-if (config) await start(config);
+const given = configOrExit(() => readStandaloneConfig(process.argv.slice(2), process.env));
+if (given) await start(given);
 else process.stdout.write(USAGE);
 
 async function start(config: StandaloneConfig): Promise<void> {

@@ -106,7 +106,7 @@ function parseSensor(sensor: unknown, sensorType: unknown): string {
   if (name === undefined || name === null) throw new Fault('BAD_SENSOR', 'sensor (or sensorType) is missing');
   throw new Fault(
     'BAD_SENSOR',
-    `sensor must be 1 to ${String(LIMITS.sensorChars)} of A-Z a-z 0-9 _ . - : /, this is ${excerpt(JSON.stringify(name) ?? '')}`,
+    `sensor must be 1 to ${String(LIMITS.sensorChars)} of A-Z a-z 0-9 _ . - : /, this is ${typeof name === 'string' ? `"${excerpt(name)}"` : nameOf(name)}`,
   );
 }
 

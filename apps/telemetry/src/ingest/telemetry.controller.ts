@@ -6,6 +6,9 @@ import { Public } from '#platform';
 import { Ingest } from './ingest.ts';
 import { IngestLimits } from './ingest-limits.ts';
 
+/** Only described, not checked here: ingestion checks reading by reading. */
+const BODY = { required: true, standardSchema: ReadingsPayload };
+
 /** Readings over HTTP. */
 @ApiTags('Readings')
 @Controller('telemetry')
@@ -22,7 +25,7 @@ export class TelemetryController {
   @HttpCode(200)
   @ApiBearerAuth()
   @ApiHeader({ name: 'X-Batch-Id', required: false, description: 'Makes a batch that is sent again recognisable' })
-  @ApiBody({ standardSchema: ReadingsPayload } as never)
+  @ApiBody(BODY)
   @ApiResponse({ status: 200, description: 'The receipt: accepted readings are durable', standardSchema: Receipt })
   @ApiResponse({ status: 401, description: 'UNAUTHENTICATED, BAD_CREDENTIALS, TOKEN_EXPIRED or TOKEN_REVOKED' })
   @ApiResponse({ status: 413, description: 'BATCH_TOO_LARGE or BODY_TOO_LARGE' })

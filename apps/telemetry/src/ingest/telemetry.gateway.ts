@@ -1,16 +1,18 @@
 import { Inject } from '@nestjs/common';
 import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
-import type { Namespace, Socket } from 'socket.io';
+import type { Namespace } from 'socket.io';
 import { Authenticator } from '#access';
 import { CodedError, type Receipt, type Refusal } from '#contracts';
 import { LOGGER, type Log } from '#platform';
 import { Connections } from '../link/connections.ts';
 import {
+  ackOf,
   guardNamespace,
   logUnexpected,
   refusalOf,
   SOCKET_SERVER,
   SocketConnection,
+  type OurSocket,
 } from '../link/socket-connection.ts';
 import { Ingest } from './ingest.ts';
 import { IngestLimits } from './ingest-limits.ts';
@@ -37,17 +39,17 @@ export class TelemetryGateway implements OnGatewayInit, OnGatewayConnection {
     guardNamespace(namespace, this.authenticator, this.log);
   }
 
-  handleConnection(socket: Socket): void {
+  handleConnection(socket: OurSocket): void {
     const link = new SocketConnection(socket, this.connections, this.log);
     socket.on('readings', (...message: unknown[]) => {
       void this.receive(socket, link, message);
     });
   }
 
-  private async receive(socket: Socket, link: SocketConnection, message: unknown[]): Promise<void> {
+  private async receive(socket: OurSocket, link: SocketConnection, message: unknown[]): Promise<void> {
     const { principal } = link.connection;
     const [payload, options] = message;
-    const ack = message.at(-1);
+    const ack = ackOf(message.at(-1));
     try {
       this.limits.take(principal);
       if (typeof payload === 'function' || payload === undefined) {
@@ -66,9 +68,14 @@ const batchIdOf = (second: unknown): unknown =>
   typeof second === 'object' && second !== null && 'batchId' in second ? second.batchId : undefined;
 
 /** Answers through the acknowledgement, or with an event `receipt` where the client asked for none. */
-function answer(socket: Socket, link: SocketConnection, ack: unknown, receipt: Receipt | Refusal): void {
+function answer(
+  socket: OurSocket,
+  link: SocketConnection,
+  ack: ReturnType<typeof ackOf>,
+  receipt: Receipt | Refusal,
+): void {
   const bytes = ANSWER_BYTES + (receipt.ok ? receipt.rejected.length * REJECTION_BYTES : 0);
   if (!link.sending(bytes)) return;
-  if (typeof ack === 'function') ack(receipt);
+  if (ack) ack(receipt);
   else socket.emit('receipt', receipt);
 }

@@ -26,12 +26,16 @@ interface SocketData {
   connection: Connection;
 }
 
-type OurSocket = Socket<
+export type OurSocket = Socket<
   Record<string, (...args: never[]) => void>,
   Record<string, (...args: unknown[]) => void>,
   object,
   Partial<SocketData>
 >;
+
+/** The acknowledgement of a client's event, if it asked for one. */
+export const ackOf = (last: unknown): ((answer: unknown) => void) | undefined =>
+  typeof last === 'function' ? (last as (answer: unknown) => void) : undefined;
 
 /** The token of a handshake: `auth.token`, or the Authorization header. */
 function handshakeToken({ handshake }: Socket): string | undefined {
@@ -126,13 +130,13 @@ export class SocketConnection {
   }
 
   private async refresh(connections: Connections, message: unknown, ack: unknown): Promise<void> {
-    const answer = typeof ack === 'function' ? (body: unknown) => void ack(body) : () => undefined;
+    const answer = ackOf(ack);
     const token = typeof message === 'object' && message !== null && 'token' in message ? message.token : undefined;
     try {
       const { expiresAt } = await connections.renew(this.connection, typeof token === 'string' ? token : undefined);
-      answer({ ok: true, expiresAt });
+      answer?.({ ok: true, expiresAt });
     } catch (thrown) {
-      answer({ ok: false, ...toCoded(thrown).toBody() });
+      answer?.({ ok: false, ...toCoded(thrown).toBody() });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
-import type { Namespace, Socket } from 'socket.io';
+import type { Namespace } from 'socket.io';
 import { Authenticator } from '#access';
 import type { Reading } from '#contracts';
 import type { Unsubscribe } from '#messaging';
@@ -8,11 +8,13 @@ import { LOGGER, type Log } from '#platform';
 import { DeviceAccess, isRefusal } from '../authorise/device-access.ts';
 import { Connections } from '../link/connections.ts';
 import {
+  ackOf,
   guardNamespace,
   logUnexpected,
   refusalOf,
   SOCKET_SERVER,
   SocketConnection,
+  type OurSocket,
 } from '../link/socket-connection.ts';
 import { SubscribeRequest, UnsubscribeRequest, type LiveReadings } from './subscription.ts';
 import { Viewers } from './viewers.ts';
@@ -40,7 +42,7 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
     guardNamespace(namespace, this.authenticator, this.log);
   }
 
-  handleConnection(socket: Socket): void {
+  handleConnection(socket: OurSocket): void {
     const viewer = new Viewer(
       socket,
       new SocketConnection(socket, this.connections, this.log),
@@ -54,16 +56,16 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
     });
   }
 
-  private answering(socket: Socket, event: string, handle: (message: unknown) => Promise<object>): void {
+  private answering(socket: OurSocket, event: string, handle: (message: unknown) => Promise<object>): void {
     socket.on(event, (message: unknown, ack: unknown) => {
-      const answer = typeof ack === 'function' ? (body: object) => void ack(body) : () => undefined;
+      const answer = ackOf(ack);
       handle(message).then(
         (reply) => {
-          answer({ ok: true, ...reply });
+          answer?.({ ok: true, ...reply });
         },
         (thrown: unknown) => {
           logUnexpected(thrown, this.log);
-          answer(refusalOf(thrown));
+          answer?.(refusalOf(thrown));
         },
       );
     });
@@ -76,7 +78,7 @@ class Viewer {
   private ended = false;
 
   constructor(
-    private readonly socket: Socket,
+    private readonly socket: OurSocket,
     private readonly link: SocketConnection,
     private readonly viewers: Viewers,
     private readonly access: DeviceAccess,

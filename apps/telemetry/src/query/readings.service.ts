@@ -52,10 +52,10 @@ export class ReadingsService {
   async ledger(caller: UserPrincipal, device: string): Promise<Ledger> {
     const { id } = await this.see(caller, device);
     const waiting = await this.waiting(id);
-    const { counts, includes } = await this.store.ledger(id);
-    const ledger = { ...counts, queued: 0 };
+    const stored = await this.store.ledger(id);
+    const ledger = { ...stored.counts, queued: 0 };
     for (const { seq, queued, rejected } of waiting) {
-      if (includes(this.log.id, seq)) continue;
+      if (stored.includes(this.log.id, seq)) continue;
       ledger.received += queued + rejected;
       ledger.queued += queued;
       ledger.rejected += rejected;
