@@ -6,7 +6,10 @@ import type { ReadingLog } from './reading-log.ts';
 export interface GroupCommitOptions {
   /** Characters of one group; a longer entry is a group of its own. Default 256 Ki. */
   groupChars?: number;
-  /** Characters that may wait for or be in an append; above it entries are refused with `BUSY`. Default 32 Mi. */
+  /**
+   * Characters that may wait for or be in an append; above it entries are refused with `BUSY`. Default 8 Mi: parsed as it is, what
+   * waits takes about ten times that in memory.
+   */
   waitingChars?: number;
 }
 
@@ -42,7 +45,7 @@ export class GroupCommit {
   constructor(log: Pick<ReadingLog, 'append' | 'appendsInFlight'>, options: GroupCommitOptions = {}) {
     this.#log = log;
     this.#groupChars = options.groupChars ?? 262_144;
-    this.#maxWaitingChars = options.waitingChars ?? 33_554_432;
+    this.#maxWaitingChars = options.waitingChars ?? 8_388_608;
   }
 
   /**
