@@ -11,3 +11,4 @@ export { projectFolder } from './project-folder.ts';
 export { spawnService, type ServiceOptions } from './service.ts';
 export { tempDir, type TempDir } from './temp-dir.ts';
 export { waitUntil, type WaitOptions } from './wait-until.ts';
+export * from './mortal-worker.ts';

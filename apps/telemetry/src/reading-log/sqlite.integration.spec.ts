@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { tempDir, waitUntil, type TempDir } from '#testing';
+import { endWorker, mortalWorker, tempDir, waitUntil, type TempDir } from '#testing';
 import { SqliteLogFile } from './sqlite-log-file.ts';
 import { SqliteReadingLog } from './sqlite.adapter.ts';
 
@@ -23,7 +23,7 @@ describe('the reading log on SQLite when something fails', () => {
       maxBytes: 134_217_728,
       logger: pino({ enabled: false }),
       createWorker: (url, options) => {
-        const worker = new Worker(url, options);
+        const worker = mortalWorker(url, options);
         workers.push(worker);
         return worker;
       },
@@ -57,7 +57,7 @@ describe('the reading log on SQLite when something fails', () => {
       ),
     );
     await waitUntil(() => taken.length > 5, { what: 'some are taken', everyMs: 1 });
-    await workers[0]?.terminate();
+    await endWorker(workers[0]);
     await Promise.all(settled);
     await waitUntil(() => log.append('after').then(() => true), { what: 'it takes more' });
     const found = await drainAll(taken.length + 1);

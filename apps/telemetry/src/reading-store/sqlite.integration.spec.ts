@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { tempDir, waitUntil, type TempDir } from '#testing';
+import { endWorker, mortalWorker, tempDir, waitUntil, type TempDir } from '#testing';
 import { bodyOf, entryText, type LogReading } from '../reading-log/log-body.ts';
 import type { LogMessage } from '../reading-log/reading-log.ts';
 import { SqliteReadingStore } from './sqlite.adapter.ts';
@@ -39,7 +39,7 @@ describe('the reading store on SQLite when something fails', () => {
       file: join(folder.path, 'readings.db'),
       logger: pino({ enabled: false }),
       createWorker: (url, options) => {
-        const worker = new Worker(url, options);
+        const worker = mortalWorker(url, options);
         workers.push(worker);
         return worker;
       },
@@ -52,12 +52,11 @@ describe('the reading store on SQLite when something fails', () => {
     await folder.remove();
   });
 
-  test('its thread died in a write: it is unavailable, comes back, and counts the message once', async () => {
+  test('its thread died with a write under way: it is unavailable, comes back, and counts the message once', async () => {
     const batch = messages(100, 500);
-    const cut = store.write('log', batch, 0);
-    const refused = expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await workers[0]?.terminate();
-    await refused;
+    const ended = endWorker(workers[0]);
+    await expect(store.write('log', batch, 0)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await ended;
     await waitUntil(() => store.ping().then(() => true), { what: 'the thread runs again' });
     expect(await store.write('log', batch, 0)).toEqual({ stored: 50_000, duplicate: 0, conflict: 0, unreadable: [] });
     expect(await store.write('log', batch, 0)).toEqual({ stored: 0, duplicate: 0, conflict: 0, unreadable: [] });
