@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager, FindOneOptions } from 'typeorm';
 import { isLockConflict } from './errors.ts';
 
 /** How often a transaction is tried that the database gives up for the sake of another one. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 12;
+/** Longest pause before the second try, in ms; each later one may be as much longer. By chance, so that two do not meet again. */
+const PAUSE_MS = 10;
 
 const isMysql = (dataSource: DataSource): boolean => dataSource.options.type === 'mysql';
 
@@ -22,6 +25,7 @@ export async function inTransaction<T>(
       : dataSource.transaction((manager) => work(manager)));
   } catch (error) {
     if (attempts <= 1 || !isLockConflict(error)) throw error;
+    await sleep(Math.random() * PAUSE_MS * (ATTEMPTS - attempts + 1));
     return inTransaction(dataSource, work, attempts - 1);
   }
 }
