@@ -29,6 +29,10 @@ export type DevicePrincipal = z.output<typeof DevicePrincipal>;
 export const Principal = z.discriminatedUnion('kind', [UserPrincipal, DevicePrincipal]);
 export type Principal = z.output<typeof Principal>;
 
+/** The device or the person, whichever is calling. */
+export const callerIdOf = (principal: Principal): string =>
+  principal.kind === 'device' ? principal.device.id : principal.userId;
+
 /** What someone wants to do with a device: see it and its readings, send readings for it, or change it. */
 export const DeviceAction = z.enum(['read', 'write', 'manage']);
 export type DeviceAction = z.output<typeof DeviceAction>;

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import { CodedError, type Principal, type Rejection } from '#contracts';
+import { callerIdOf, CodedError, type Principal, type Rejection } from '#contracts';
 import { Metrics } from '#platform';
 import { RateLimit } from './rate-limit.ts';
 
@@ -55,8 +55,7 @@ export class IngestLimits implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** Takes one message of the caller. Throws `RATE_LIMITED` with the time after which one may come. */
   take(principal: Principal): void {
-    const sender = principal.kind === 'device' ? principal.device.id : principal.userId;
-    const retryAfterMs = this.rateLimit.take(sender, Date.now());
+    const retryAfterMs = this.rateLimit.take(callerIdOf(principal), Date.now());
     if (retryAfterMs > 0) {
       throw new CodedError(
         'RATE_LIMITED',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DeviceRef, ErrorCode, Principal, Receipt, Rejection } from '#contracts';
+import { callerIdOf, type DeviceRef, type ErrorCode, type Principal, type Receipt, type Rejection } from '#contracts';
 import { isRefusal } from '../authorise/device-access.ts';
 import { readingText, type WrittenEntry } from '../reading-log/log-body.ts';
 import { parseBatch, parseBatchId, type ParsedBatch } from './parse-batch.ts';
@@ -55,7 +55,8 @@ export class Ingest {
     const parts = ownPart(principal, batch) ?? (await this.split(principal, batch));
     for (const { deviceId, readings } of parts) {
       if (readings.some(({ timeless }) => timeless)) {
-        const resendKey = batchId === undefined ? undefined : batchKey(deviceId, callerId(principal), batchId, payload);
+        const resendKey =
+          batchId === undefined ? undefined : batchKey(deviceId, callerIdOf(principal), batchId, payload);
         this.timeless.stamp(deviceId, readings, now, resendKey);
       }
     }
@@ -123,9 +124,6 @@ function ownPart(principal: Principal, { readings, rejected }: ParsedBatch): Par
   if (principal.kind !== 'device' || !readings.every(({ device }) => device === undefined)) return undefined;
   return [{ deviceId: principal.device.id, readings, rejected: rejected.length }];
 }
-
-const callerId = (principal: Principal): string =>
-  principal.kind === 'device' ? principal.device.id : principal.userId;
 
 function partOf(parts: Map<string, Part>, deviceId: string): Part {
   let part = parts.get(deviceId);

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Authenticator, DeviceCredentials, Revocations, type Authenticated } from '#access';
-import { CodedError, type ErrorBody, type Principal } from '#contracts';
+import { callerIdOf, CodedError, type ErrorBody, type Principal } from '#contracts';
 import type { Unsubscribe } from '#messaging';
 
 /** What a connection lets be done to it, whatever its transport is. */
@@ -123,7 +123,7 @@ export class Connections implements OnApplicationBootstrap, OnApplicationShutdow
   /** Goes on with another token. Throws if it is not valid, or not the same caller's. */
   async renew(connection: Connection, token: string | undefined): Promise<Authenticated> {
     const authenticated = await this.authenticator.authenticate(token);
-    if (callerOf(authenticated.principal) !== callerOf(connection.principal)) {
+    if (callerIdOf(authenticated.principal) !== callerIdOf(connection.principal)) {
       throw new CodedError('FORBIDDEN', 'This token is somebody else’s: open a connection of its own for it.');
     }
     connection.renew(authenticated, token ?? '');
@@ -150,6 +150,3 @@ export class Connections implements OnApplicationBootstrap, OnApplicationShutdow
     }
   }
 }
-
-const callerOf = (principal: Principal): string =>
-  principal.kind === 'device' ? principal.device.id : principal.userId;
