@@ -86,15 +86,15 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
   const admin = newAdministrator();
   const secretKey = newSecret();
   const common = { ...NEUTRAL, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
-  const [users, devices] = [await freshMysqlDatabase(mysql.url), await freshMysqlDatabase(mysql.url)];
+  const databaseUrl = async (): Promise<string> => (await freshMysqlDatabase(mysql.url)).url;
   const mongodbUrl = `${mongodb.url}/readings`;
   const definitions: Record<string, { app: string; env: Environment }> = {
     auth: {
       app: 'auth',
-      env: { DATABASE_URL: users.url, ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password },
+      env: { DATABASE_URL: await databaseUrl(), ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password },
     },
-    'device-registry': { app: 'device-registry', env: { DATABASE_URL: devices.url } },
-    provisioning: { app: 'provisioning', env: { DATABASE_URL: devices.url } },
+    'device-registry': { app: 'device-registry', env: { DATABASE_URL: await databaseUrl() } },
+    provisioning: { app: 'provisioning', env: { DATABASE_URL: await databaseUrl() } },
     'telemetry-1': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
     'telemetry-2': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
   };

@@ -41,7 +41,15 @@ export function credentialsSuite(database: () => Promise<string>): void {
       kind: 'device',
       credentialId: id,
       expiresAt: null,
-      device: { id: device.id, name: 'Device', kind: 'gateway', customerId: null, ownerId: null, masterId: null },
+      device: {
+        id: device.id,
+        name: 'Device',
+        kind: 'gateway',
+        customerId: null,
+        ownerId: null,
+        state: 'created',
+        masterId: null,
+      },
     });
   });
 

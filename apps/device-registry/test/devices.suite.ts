@@ -44,6 +44,10 @@ export function devicesSuite(database: () => Promise<string>): void {
     expect(reply.status).toBe(201);
     expect(reply.headers.get('etag')).toBe('"1"');
     expect(reply.body).toEqual({
+      profile: null,
+      state: 'created',
+      activatedAt: null,
+      enabled: true,
       id: expect.any(String),
       name: 'Boiler 😀',
       kind: 'agent',

@@ -177,16 +177,17 @@ export function listsSuite(database: () => Promise<string>): void {
 
   test('are read, searched and verified by index', async () => {
     await fill(registry, 2_000);
-    const plans: [what: string, visible: Visibility, filters: object, sort: 'id' | 'sortName', index: RegExp][] = [
-      ['all by name', 'all', {}, 'sortName', /ix_devices_sort_name/],
-      ['of a customer by name', { customerId: customer }, {}, 'sortName', /ix_devices_customer/],
-      ['of an owner', { ownerId: user.principal.userId }, {}, 'id', /ix_devices_owner/],
-      ['by MAC address', 'all', { macAddress: 'CE:13:14:15' }, 'id', /ix_devices_mac|uq_devices_scope_mac/],
-      ['by serial', 'all', { serial: 'SN/0042' }, 'id', /ix_devices_serial/],
-      ['by master', 'all', { master: gateway.id }, 'id', /ix_devices_master/],
-      ['by label', 'all', { label: 'cellar' }, 'id', /ix_device_labels_label/],
-      ['by search', 'all', { q: 'SN/0042' }, 'id', /ix_device_terms_term/],
-    ];
+    const plans: [what: string, visible: Visibility, filters: object, sort: 'createdAt' | 'sortName', index: RegExp][] =
+      [
+        ['all by name', 'all', {}, 'sortName', /ix_devices_sort_name/],
+        ['of a customer by name', { customerId: customer }, {}, 'sortName', /ix_devices_customer/],
+        ['of an owner', { userId: user.principal.userId }, {}, 'createdAt', /ix_device_people_user/],
+        ['by MAC address', 'all', { macAddress: 'CE:13:14:15' }, 'createdAt', /ix_devices_mac|uq_devices_scope_mac/],
+        ['by serial', 'all', { serial: 'SN/0042' }, 'createdAt', /ix_devices_serial/],
+        ['by master', 'all', { master: gateway.id }, 'createdAt', /ix_devices_master/],
+        ['by label', 'all', { label: 'cellar' }, 'createdAt', /ix_device_labels_label/],
+        ['by search', 'all', { q: 'SN/0042' }, 'createdAt', /ix_device_terms_term/],
+      ];
     for (const [what, visible, filters, sort, index] of plans) {
       const query = deviceQuery(registry.dataSource, visible, DeviceQuery.parse(filters))
         .orderBy(`device.${sort}`)

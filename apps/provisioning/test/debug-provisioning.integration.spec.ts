@@ -16,6 +16,7 @@ const DEVICE = {
   customerId: null,
   ownerId: null,
   masterId: null,
+  state: 'provisioned',
 } as const;
 
 /** What the registry would answer: a token that names its MAC address. */
@@ -60,7 +61,7 @@ describe('GET /debug/provisioning', () => {
         PlatformModule.forRoot(logger),
         MessagingModule.forRoot({ service: 'provisioning' }),
         AccessModule,
-        ProvisioningModule.register(readConfig(ProvisioningConfig, env)),
+        ProvisioningModule.register(readConfig(ProvisioningConfig, { DATABASE_URL: 'file::memory:', ...env })),
       ],
       controllers: [RegistryOfTests, AuthOfTests],
     })

@@ -8,7 +8,7 @@ import { ConfigError, readConfig, SecretKey, ServiceConfig } from '#platform';
 /** Variables of the embedded mode: those of the services, with defaults for one machine, and a folder for all data. */
 export const StandaloneConfig = ServiceConfig.extend(AuthConfig.omit({ DATABASE_URL: true, FIRST_ADMIN: true }).shape)
   .extend(TelemetryConfig.shape)
-  .extend(ProvisioningConfig.shape)
+  .extend(ProvisioningConfig.omit({ DATABASE_URL: true }).shape)
   .extend({
     PORT: ServiceConfig.shape.PORT.unwrap().default(8080).describe('HTTP port'),
     LOG_LEVEL: ServiceConfig.shape.LOG_LEVEL.unwrap().default('warn').describe('Least level that is logged'),

@@ -13,7 +13,7 @@ const principal = (expiresAt: number | null = null): DevicePrincipal => ({
   kind: 'device',
   credentialId: uuid7(),
   expiresAt,
-  device: { id: uuid7(), name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null },
+  device: { id: uuid7(), name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null, state: 'active' },
 });
 
 const messagesWithinAProcess = () =>

@@ -4,6 +4,13 @@ import { UserPrincipal } from './people.ts';
 export const DeviceKind = z.enum(['direct', 'gateway', 'master', 'agent']);
 export type DeviceKind = z.output<typeof DeviceKind>;
 
+/**
+ * created: it is known; provisioned: it was given what it needs to connect; active: it was heard of, or has confirmed that it has its
+ * credentials.
+ */
+export const DeviceState = z.enum(['created', 'provisioned', 'active']);
+export type DeviceState = z.output<typeof DeviceState>;
+
 /** What other services need to know of a device. */
 export const DeviceRef = z.object({
   id: z.uuid(),
@@ -12,6 +19,7 @@ export const DeviceRef = z.object({
   customerId: z.uuid().nullable(),
   ownerId: z.uuid().nullable(),
   masterId: z.uuid().nullable(),
+  state: DeviceState.default('active'),
 });
 export type DeviceRef = z.output<typeof DeviceRef>;
 
@@ -32,6 +40,10 @@ export type Principal = z.output<typeof Principal>;
 /** The device or the person, whichever is calling. */
 export const callerIdOf = (principal: Principal): string =>
   principal.kind === 'device' ? principal.device.id : principal.userId;
+
+/** What a person has of a device: it is theirs, or somebody shared it with them, to see it or also to send for it. */
+export const DeviceShare = z.enum(['owner', 'write', 'read']);
+export type DeviceShare = z.output<typeof DeviceShare>;
 
 /** What someone wants to do with a device: see it and its readings, send readings for it, or change it. */
 export const DeviceAction = z.enum(['read', 'write', 'manage']);

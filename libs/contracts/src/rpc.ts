@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { DeviceAction, DevicePrincipal, DeviceRef, Principal } from './devices.ts';
-import { Jwks, Revocations } from './people.ts';
+import { ImportRequest, ImportResult, JobView } from './imports.ts';
+import { Jwks, Revocations, UserPrincipal } from './people.ts';
+import { ZeroTouchDevice, ZeroTouchResult } from './zero-touch.ts';
 
 const Nothing = z.object({});
 
@@ -12,9 +14,24 @@ export const RPC = {
   'auth.revocations': { request: Nothing, reply: Revocations },
   /** How many users a customer has; asked before a customer is deleted. */
   'auth.users.count': { request: z.object({ customerId: z.uuid() }), reply: z.object({ count: z.number().int() }) },
-  /** Whose secret is this? `BAD_CREDENTIALS` if nobody's. */
+  /** The user of that email address, in any case; null if there is none. */
+  'auth.users.find': {
+    request: z.object({ email: z.string().min(3).max(254) }),
+    reply: z.object({ id: z.uuid(), name: z.string(), customerId: z.uuid().nullable() }).nullable(),
+  },
+  /**
+   * Whose secret is this: an access token, a device JWT, or a password with its user name? `BAD_CREDENTIALS` if nobody's,
+   * `TOKEN_EXPIRED`, `DEVICE_DISABLED`.
+   */
   'registry.credentials.verify': {
-    request: z.object({ kind: z.literal('token'), token: z.string().min(1).max(512) }),
+    request: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('token'), token: z.string().min(1).max(4_096) }),
+      z.object({
+        kind: z.literal('password'),
+        userName: z.string().min(1).max(256),
+        password: z.string().min(1).max(512),
+      }),
+    ]),
     reply: DevicePrincipal,
   },
   /**
@@ -35,6 +52,54 @@ export const RPC = {
     request: z.object({ macAddress: z.string().min(2).max(64) }),
     reply: z.object({ device: DeviceRef, created: z.boolean(), accessToken: z.string() }),
   },
+  /**
+   * First of two steps: the device of a customer's number and a MAC address (canonical), made if need be, and a new password, which
+   * works once it is activated; the one before is void. `CUSTOMER_UNKNOWN`, `DEVICE_LIMIT_REACHED`, `ALREADY_ACTIVATED`.
+   */
+  'registry.twoStep.register': {
+    request: z.object({ customerNumber: z.string().min(1).max(64), macAddress: z.string().min(2).max(64) }),
+    reply: z.object({ deviceId: z.uuid(), password: z.string() }),
+  },
+  /** Second step; a second time, without effect. `CUSTOMER_UNKNOWN`, `NOT_REGISTERED`, `BAD_CREDENTIALS`. */
+  'registry.twoStep.activate': {
+    request: z.object({
+      customerNumber: z.string().min(1).max(64),
+      macAddress: z.string().min(2).max(64),
+      password: z.string().min(1).max(512),
+    }),
+    reply: z.object({ deviceId: z.uuid() }),
+  },
+  /**
+   * A device JWT for the device of this id, which is made unless `onlyKnown`; an agent may name its master.
+   * `NOT_REGISTERED`, `FORBIDDEN`, `DEVICE_DISABLED`.
+   */
+  'registry.devices.requestByUuid': {
+    request: z.object({
+      uuid: z.uuid(),
+      kind: z.enum(['master', 'agent']),
+      masterUuid: z.uuid().optional(),
+      onlyKnown: z.boolean(),
+    }),
+    reply: z.object({ device: DeviceRef, token: z.string(), expiresAt: z.number().int() }),
+  },
+  /**
+   * Finds or makes a device with the assets that contain it, all in one transaction, and gives its access token: the same one for the
+   * same device, until revoked. `PROFILE_NOT_FOUND`, `DEVICE_LIMIT_REACHED`, `DEVICE_MISMATCH`, `DEVICE_DISABLED`.
+   */
+  'registry.devices.zeroTouch': { request: ZeroTouchDevice, reply: ZeroTouchResult },
+  /** A person becomes the owner of a device that has none. `OWN_DEVICE`, `ALREADY_CLAIMED`, `NOT_FOUND`. */
+  'registry.devices.claim': {
+    request: z.object({ deviceId: z.uuid(), user: UserPrincipal }),
+    reply: DeviceRef,
+  },
+  /** Readings of the device are durable for the first time: it is active. */
+  'registry.devices.heard': { request: z.object({ deviceId: z.uuid() }), reply: Nothing },
+  /** Makes devices, each row for itself; a row that is there already, and the same, changes nothing. `UNAVAILABLE`. */
+  'registry.devices.import': { request: ImportRequest, reply: ImportResult },
+  /** A user is about to be deleted: their devices have no owner any more, and nothing is shared with them. */
+  'registry.people.forget': { request: z.object({ userId: z.uuid() }), reply: Nothing },
+  /** An import as its starter, or those above them, may see it. `NOT_FOUND`. */
+  'provisioning.jobs.get': { request: z.object({ principal: Principal, id: z.uuid() }), reply: JobView },
   /** Is there such a customer? By id or by number; null if not. */
   'registry.customers.find': {
     request: z.object({ customer: z.string().min(1).max(64) }),

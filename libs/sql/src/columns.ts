@@ -7,6 +7,7 @@ export const column = {
   /** An instant, to the millisecond, UTC. */
   time: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'datetime', precision: 3, ...options }),
   integer: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'integer', ...options }),
+  double: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'double', ...options }),
   boolean: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'boolean', ...options }),
   json: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'json', ...options }),
 };
@@ -34,6 +35,11 @@ export const tableColumn = {
   integer: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
     name,
     type: 'integer',
+    ...options,
+  }),
+  double: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
+    name,
+    type: 'double',
     ...options,
   }),
   boolean: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PageQuery, type Page } from '#contracts';
+import { invalidInput } from '#platform';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 
@@ -48,7 +49,7 @@ export async function keysetPage<T extends ObjectLiteral & { id: string }>(
     if (property === 'id') query.andWhere(`${column} ${beyond} :id`, { id });
     else {
       query.andWhere(`${column} ${beyond}= :value AND (${column} ${beyond} :value OR ${alias}.id ${beyond} :id)`, {
-        value: value ?? '',
+        value: comparable(query, property, value ?? ''),
         id,
       });
     }
@@ -62,7 +63,20 @@ export async function keysetPage<T extends ObjectLiteral & { id: string }>(
   return { items, nextCursor };
 }
 
-const positionOf = <T extends { id: string }>(row: T, property: keyof T & string) => ({
-  value: property === 'id' ? null : String(row[property]),
-  id: row.id,
-});
+function positionOf<T extends { id: string }>(row: T, property: keyof T & string) {
+  const value: unknown = row[property];
+  if (property === 'id') return { value: null, id: row.id };
+  return { value: String(value instanceof Date ? value.getTime() : value), id: row.id };
+}
+
+/** A value of a cursor as its column is compared with it: times are ms since the epoch there. */
+function comparable<T extends ObjectLiteral>(query: SelectQueryBuilder<T>, property: string, value: string) {
+  const column = query.expressionMap.mainAlias?.metadata.findColumnWithPropertyName(property);
+  return column?.type === 'datetime' ? timeOf(value) : value;
+}
+
+function timeOf(value: string): Date {
+  const time = new Date(Number(value));
+  if (Number.isNaN(time.getTime())) throw invalidInput('/cursor', 'must be the nextCursor of the page before');
+  return time;
+}

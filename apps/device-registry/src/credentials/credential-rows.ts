@@ -30,6 +30,8 @@ export async function insertCredential(
     deviceId,
     kind: 'access-token',
     secretHash: tokenHash(token.text),
+    userName: null,
+    pending: false,
     generation: token.generation,
     createdAt: new Date(now),
     expiresAt: null,

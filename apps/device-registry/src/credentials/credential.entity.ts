@@ -2,6 +2,9 @@ import { Column, Entity, ForeignKey, Index } from 'typeorm';
 import { column } from '#sql';
 import { DeviceEntity } from '../devices/device.entity.ts';
 
+export const CREDENTIAL_KINDS = ['access-token', 'password', 'device-jwt'] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
 /** A secret with which a device says who it is; the secret itself is not kept. */
 @Entity('credentials')
 @Index('uq_credentials_secret_hash', ['secretHash'], { unique: true })
@@ -16,11 +19,19 @@ export class CredentialEntity {
   deviceId: string;
 
   @Column(column.text(32))
-  kind: 'access-token';
+  kind: CredentialKind;
 
-  /** SHA-256 of the token, hexadecimal. */
+  /** SHA-256, hexadecimal: of the token, of user name and password, or of the id that device JWTs name. */
   @Column(column.text(64, { name: 'secret_hash' }))
   secretHash: string;
+
+  /** Of a password: 1-256 characters. */
+  @Column(column.text(256, { name: 'user_name', nullable: true }))
+  userName: string | null;
+
+  /** Given out and not yet confirmed: it does not work until it is. */
+  @Column(column.boolean({ default: false }))
+  pending: boolean;
 
   /** Of a derived token, see derived-token.ts; null for a random one. */
   @Column(column.integer({ nullable: true }))

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { CredentialEntity } from './credential.entity.ts';
+import { CREDENTIAL_KINDS, type CredentialEntity } from './credential.entity.ts';
 
 /** Longest time that an old token may go on beside its successor, in seconds: 30 days. */
 const MAX_OVERLAP_S = 2_592_000;
 
-const Kind = z.literal('access-token');
+const Kind = z.enum(CREDENTIAL_KINDS);
 
 /** A credential without its secret; times are ms since the epoch. */
 export const CredentialView = z
@@ -27,7 +27,7 @@ export const IssuedCredential = z
 export type IssuedCredential = z.output<typeof IssuedCredential>;
 
 export const NewCredential = z
-  .strictObject({ kind: Kind.default('access-token') })
+  .strictObject({ kind: z.literal('access-token').default('access-token') })
   .optional()
   .meta({ id: 'RegistryNewCredential' });
 

@@ -9,7 +9,7 @@ export class CredentialsHandlers {
   constructor(@Inject(Credentials) private readonly credentials: Credentials) {}
 
   @Rpc('registry.credentials.verify')
-  verify({ token }: RpcRequest<'registry.credentials.verify'>): Promise<DevicePrincipal> {
-    return this.credentials.verify(token);
+  verify(credential: RpcRequest<'registry.credentials.verify'>): Promise<DevicePrincipal> {
+    return this.credentials.verify(credential.kind === 'token' ? credential.token : credential.password);
   }
 }

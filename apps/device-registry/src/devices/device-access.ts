@@ -6,6 +6,7 @@ import { REGISTRY } from '../data-source-name.ts';
 import { allows } from './device-policy.ts';
 import { DeviceEntity } from './device.entity.ts';
 import { deviceRef } from './device.schemas.ts';
+import { shareOf } from '../people/shares.ts';
 
 /** Answers other services whether somebody may do something with a device. */
 @Injectable()
@@ -18,7 +19,8 @@ export class DeviceAccess {
    */
   async authorize(principal: Principal, device: string, action: DeviceAction): Promise<DeviceRef> {
     const row = (await this.byId(device)) ?? (await this.childNamed(principal, device));
-    if (row && allows(principal, action, row)) return deviceRef(row);
+    if (row && allows(principal, action, row, await shareOf(this.dataSource.manager, principal, row)))
+      return deviceRef(row);
     throw new CodedError(
       'DEVICE_NOT_ALLOWED',
       `"${device}" is not a device that you may ${action}: name one by its id, or behind your own gateway by its name.`,

@@ -1,4 +1,4 @@
-import type { DeviceAction, DeviceRef, Principal, UserPrincipal } from '#contracts';
+import type { DeviceAction, DeviceRef, DeviceShare, Principal, UserPrincipal } from '#contracts';
 
 /** What the policy needs to know of a device. */
 export type PolicyDevice = Pick<DeviceRef, 'id' | 'customerId' | 'ownerId' | 'masterId'>;
@@ -6,27 +6,44 @@ export type PolicyDevice = Pick<DeviceRef, 'id' | 'customerId' | 'ownerId' | 'ma
 /** What a device that is calling may do for itself and, if it is a gateway, for the devices behind it. */
 const DEVICE_ACTIONS: readonly DeviceAction[] = ['read', 'write'];
 
-/** May this caller do this to that device? The one place where that is decided. */
-export function allows(principal: Principal, action: DeviceAction, device: PolicyDevice): boolean {
-  if (principal.kind === 'user') return isWithin(visibleDevices(principal), device);
+/** What somebody may do with a device that is theirs, or was shared with them. */
+const SHARE_ACTIONS: Record<DeviceShare, readonly DeviceAction[]> = {
+  owner: ['read', 'write', 'manage'],
+  write: ['read', 'write'],
+  read: ['read'],
+};
+
+/**
+ * May this caller do this to that device? The one place where that is decided. `share` is what the caller has of the device, if
+ * they are a person and have anything of it.
+ */
+export function allows(
+  principal: Principal,
+  action: DeviceAction,
+  device: PolicyDevice,
+  share: DeviceShare | null = null,
+): boolean {
+  if (principal.kind === 'user') {
+    return isWithin(visibleDevices(principal), device) || (share !== null && SHARE_ACTIONS[share].includes(action));
+  }
   const { device: caller } = principal;
   const isBehind = caller.kind === 'gateway' && device.masterId === caller.id;
   return DEVICE_ACTIONS.includes(action) && (device.id === caller.id || isBehind);
 }
 
 /** Which devices somebody sees: what lists are narrowed to. */
-export type Visibility = 'all' | 'none' | { customerId: string } | { ownerId: string };
+export type Visibility = 'all' | 'none' | { customerId: string } | { userId: string };
 
-/** admin: all; operator: those of their customer; user: those that they own. */
+/** admin: all; operator: those of their customer; user: those that they own or that are shared with them. */
 export function visibleDevices({ role, customerId, userId }: UserPrincipal): Visibility {
   if (role === 'admin') return 'all';
-  if (role === 'user') return { ownerId: userId };
+  if (role === 'user') return { userId };
   return customerId === null ? 'none' : { customerId };
 }
 
 function isWithin(visibility: Visibility, device: PolicyDevice): boolean {
   if (typeof visibility === 'string') return visibility === 'all';
-  return 'ownerId' in visibility ? device.ownerId === visibility.ownerId : device.customerId === visibility.customerId;
+  return 'userId' in visibility ? device.ownerId === visibility.userId : device.customerId === visibility.customerId;
 }
 
 /** May this person give a device to that customer, or with null to none? */

@@ -4,7 +4,10 @@ import type { Visibility } from './device-policy.ts';
 import type { DeviceQuery } from './device.schemas.ts';
 import { searchedRanges } from './search-terms.ts';
 
-type Filters = Pick<DeviceQuery, 'customer' | 'owner' | 'master' | 'kind' | 'label' | 'macAddress' | 'serial' | 'q'>;
+type Filters = Pick<
+  DeviceQuery,
+  'customer' | 'profile' | 'state' | 'owner' | 'master' | 'kind' | 'label' | 'macAddress' | 'serial' | 'q'
+>;
 
 /** The devices that somebody sees, narrowed by filters; every value is a parameter. */
 export function deviceQuery(
@@ -27,14 +30,18 @@ export function deviceQuery(
 function narrowToVisible(query: SelectQueryBuilder<DeviceEntity>, visibility: Visibility): void {
   if (visibility === 'all') return;
   if (visibility === 'none') query.andWhere('1 = 0');
-  else if ('ownerId' in visibility)
-    query.andWhere('device.ownerId = :visibleOwner', { visibleOwner: visibility.ownerId });
-  else query.andWhere('device.customerId = :visibleCustomer', { visibleCustomer: visibility.customerId });
+  else if ('userId' in visibility) {
+    query.andWhere('device.id IN (SELECT p.device_id FROM device_people p WHERE p.user_id = :visibleTo)', {
+      visibleTo: visibility.userId,
+    });
+  } else query.andWhere('device.customerId = :visibleCustomer', { visibleCustomer: visibility.customerId });
 }
 
 function narrowToColumns(query: SelectQueryBuilder<DeviceEntity>, filters: Filters): void {
   const wanted = {
     customerId: filters.customer,
+    profileId: filters.profile,
+    state: filters.state,
     ownerId: filters.owner,
     masterId: filters.master,
     kind: filters.kind,

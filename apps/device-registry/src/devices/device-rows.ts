@@ -1,16 +1,34 @@
 import type { EntityManager } from 'typeorm';
-import { CodedError } from '#contracts';
+import { CodedError, type Actor } from '#contracts';
 import { invalidInput, uuid7 } from '#platform';
 import { isForeignKeyViolation, isUniqueViolation, rowLock } from '#sql';
+import { actorsChange, audit, changesBetween } from '../audit/audit.ts';
 import { leavePlace, movePlace, takePlace } from '../customers/device-places.ts';
+import { DevicePersonEntity } from '../people/device-person.entity.ts';
+import { deviceView } from './device.schemas.ts';
 import { DeviceEntity, DeviceLabelEntity, DeviceTermEntity } from './device.entity.ts';
 import { termsOf } from './search-terms.ts';
 
 /** What of a device can be changed. */
 export type DeviceColumns = Pick<
   DeviceEntity,
-  'name' | 'kind' | 'macAddress' | 'serial' | 'customerId' | 'masterId' | 'labels' | 'attributes'
+  | 'name'
+  | 'kind'
+  | 'macAddress'
+  | 'serial'
+  | 'customerId'
+  | 'profileId'
+  | 'enabled'
+  | 'masterId'
+  | 'labels'
+  | 'attributes'
 >;
+
+/** Who changes something, and when (ms since the epoch). */
+export interface Change {
+  actor: Actor;
+  now: number;
+}
 
 /** A device that is about to be made. */
 export type NewDevice = Pick<DeviceEntity, 'name' | 'kind' | 'customerId' | 'ownerId'> & Partial<DeviceEntity>;
@@ -20,7 +38,8 @@ export const lockedDevice = (manager: EntityManager, id: string): Promise<Device
   manager.findOne(DeviceEntity, { where: { id }, lock: rowLock(manager) });
 
 /** Throws `MAC_TAKEN`, `CONFLICT` for a name that another device behind the same gateway has, and what takePlace throws. */
-export async function insertDevice(manager: EntityManager, device: NewDevice, now: number): Promise<DeviceEntity> {
+export async function insertDevice(manager: EntityManager, device: NewDevice, change: Change): Promise<DeviceEntity> {
+  const { now } = change;
   await takePlace(manager, device.customerId);
   const row = manager.create(DeviceEntity, {
     macAddress: null,
@@ -28,10 +47,16 @@ export async function insertDevice(manager: EntityManager, device: NewDevice, no
     masterId: null,
     defaultOf: null,
     provisionedMac: null,
+    profileId: null,
+    state: 'created',
+    activatedAt: null,
+    enabled: true,
+    identityKey: null,
+    importedBy: null,
     labels: [],
     attributes: {},
-    ...device,
     id: uuid7(now),
+    ...device,
     sortName: device.name.toLowerCase(),
     customerScope: device.customerId ?? '',
     tokenGeneration: 1,
@@ -42,6 +67,8 @@ export async function insertDevice(manager: EntityManager, device: NewDevice, no
   await explained(row, () => manager.insert(DeviceEntity, row as object));
   await insertLabels(manager, row);
   await insertTerms(manager, row);
+  await insertOwner(manager, row, now);
+  await audit(manager, now, actorsChange(change.actor, 'device.created', row));
   return row;
 }
 
@@ -50,7 +77,7 @@ export async function updateDevice(
   manager: EntityManager,
   before: DeviceEntity,
   columns: DeviceColumns,
-  now: number,
+  { actor, now }: Change,
 ): Promise<DeviceEntity> {
   await movePlace(manager, before.customerId, columns.customerId);
   const change = {
@@ -65,17 +92,39 @@ export async function updateDevice(
   await explained(after, () => manager.update(DeviceEntity, { id: before.id }, change as object));
   await replaceLabels(manager, before, after);
   await replaceTerms(manager, before, after);
+  const changes = changesBetween(described(before), described(after));
+  if (Object.keys(changes).length > 0) {
+    await audit(manager, now, { ...actorsChange(actor, 'device.updated', after), changes });
+  }
   return after;
 }
 
 /** Deletes a locked device with its credentials. Throws `DEVICE_IN_USE` while devices are behind it. */
-export async function deleteDevice(manager: EntityManager, { id, customerId }: DeviceEntity): Promise<void> {
+export async function deleteDevice(manager: EntityManager, row: DeviceEntity, { actor, now }: Change): Promise<void> {
+  const { id, customerId } = row;
   await leavePlace(manager, customerId);
   try {
     await manager.delete(DeviceEntity, { id });
   } catch (error) {
     throw isForeignKeyViolation(error) ? deviceInUse(id) : error;
   }
+  await audit(manager, now, actorsChange(actor, 'device.deleted', row));
+}
+
+/** What of a device the audit trail compares. */
+function described(row: DeviceEntity): object {
+  const { version: _version, updatedAt: _updatedAt, ...rest } = deviceView(row);
+  return rest;
+}
+
+async function insertOwner(manager: EntityManager, { id, ownerId }: DeviceEntity, now: number): Promise<void> {
+  if (ownerId === null) return;
+  await manager.insert(DevicePersonEntity, {
+    deviceId: id,
+    userId: ownerId,
+    access: 'owner',
+    createdAt: new Date(now),
+  });
 }
 
 export const deviceInUse = (id: string): CodedError =>
@@ -90,10 +139,16 @@ async function explained(row: DeviceEntity, write: () => Promise<unknown>): Prom
   } catch (error) {
     if (isUniqueViolation(error, 'uq_devices_scope_mac', 'devices.customer_scope')) throw macTaken(row);
     if (isUniqueViolation(error, 'uq_devices_master_name', 'devices.master_id')) throw nameTaken(row);
-    if (isForeignKeyViolation(error)) throw invalidInput('/master', 'is a device that was deleted just now');
+    if (isForeignKeyViolation(error)) throw goneMeanwhile(error);
     throw error;
   }
 }
+
+/** MySQL names the constraint, SQLite does not. */
+const goneMeanwhile = (error: unknown): CodedError =>
+  error instanceof Error && error.message.includes('fk_devices_master')
+    ? invalidInput('/master', 'is a device that was deleted just now')
+    : invalidInput('/profile', 'is a profile or a master that was deleted just now');
 
 const macTaken = ({ macAddress, customerId }: DeviceEntity): CodedError =>
   new CodedError(

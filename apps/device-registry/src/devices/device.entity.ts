@@ -1,25 +1,29 @@
 import { Column, Entity, ForeignKey, Index } from 'typeorm';
-import type { DeviceKind } from '#contracts';
+import type { DeviceKind, DeviceState } from '#contracts';
 import { column } from '#sql';
 import { CustomerEntity } from '../customers/customer.entity.ts';
+import { DeviceProfileEntity } from '../profiles/device-profile.entity.ts';
 
 /** A JSON object that somebody keeps with a device. */
 export type DeviceAttributes = Record<string, unknown>;
 
-/** A device. Ids are UUIDs version 7, so that their order is the order of creation. */
+/** A device. Ids are UUIDs version 7, but for devices that bring one of their own. */
 @Entity('devices')
 @Index('uq_devices_scope_mac', ['customerScope', 'macAddress'], { unique: true })
 @Index('uq_devices_provisioned_mac', ['provisionedMac'], { unique: true })
 @Index('uq_devices_default_of', ['defaultOf'], { unique: true })
+@Index('uq_devices_identity_key', ['identityKey'], { unique: true })
 @Index('uq_devices_master_name', ['masterId', 'name'], { unique: true })
 @Index('ix_devices_sort_name', ['sortName', 'id'])
-@Index('ix_devices_customer', ['customerId', 'id'])
+@Index('ix_devices_created', ['createdAt', 'id'])
+@Index('ix_devices_customer', ['customerId', 'createdAt', 'id'])
 @Index('ix_devices_customer_name', ['customerId', 'sortName', 'id'])
-@Index('ix_devices_owner', ['ownerId', 'id'])
+@Index('ix_devices_owner', ['ownerId', 'createdAt', 'id'])
 @Index('ix_devices_owner_name', ['ownerId', 'sortName', 'id'])
-@Index('ix_devices_master', ['masterId', 'id'])
-@Index('ix_devices_mac', ['macAddress', 'id'])
-@Index('ix_devices_serial', ['serial', 'id'])
+@Index('ix_devices_master', ['masterId', 'createdAt', 'id'])
+@Index('ix_devices_mac', ['macAddress', 'createdAt', 'id'])
+@Index('ix_devices_serial', ['serial', 'createdAt', 'id'])
+@Index('ix_devices_profile', ['profileId', 'createdAt', 'id'])
 export class DeviceEntity {
   @Column(column.uuid({ primary: true }))
   id: string;
@@ -68,6 +72,29 @@ export class DeviceEntity {
   /** The MAC address with which the device provisioned itself: it is found by it again, whatever customer it has by then. */
   @Column(column.text(64, { name: 'provisioned_mac', nullable: true }))
   provisionedMac: string | null;
+
+  @ForeignKey(() => DeviceProfileEntity, { name: 'fk_devices_profile', onDelete: 'RESTRICT' })
+  @Column(column.uuid({ name: 'profile_id', nullable: true }))
+  profileId: string | null;
+
+  @Column(column.text(16, { default: 'created' }))
+  state: DeviceState;
+
+  /** When it became active. */
+  @Column(column.time({ name: 'activated_at', nullable: true }))
+  activatedAt: Date | null;
+
+  /** False: none of its credentials is accepted. */
+  @Column(column.boolean({ default: true }))
+  enabled: boolean;
+
+  /** By what an import or its own provisioning finds a device without a MAC address again, see identity.ts. */
+  @Column(column.text(64, { name: 'identity_key', nullable: true }))
+  identityKey: string | null;
+
+  /** The import that made it: so that a part of an import that is done again counts as it did the first time. */
+  @Column(column.uuid({ name: 'imported_by', nullable: true }))
+  importedBy: string | null;
 
   /** Which of the tokens that can be derived for the device is the present one. */
   @Column(column.integer({ name: 'token_generation', default: 1 }))

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DeviceKind, MacAddress, pageOf, type DeviceRef } from '#contracts';
+import { DeviceKind, DeviceState, MacAddress, pageOf, type DeviceRef } from '#contracts';
 import { listQuery } from '#sql';
 import { text } from '../text.ts';
 import { attributesProblem } from './attributes.ts';
@@ -27,6 +27,8 @@ export const DeviceDocument = z
     macAddress: MacAddress.nullable().default(null),
     serial: Serial.nullable().default(null),
     customer: z.uuid().nullable().optional().describe('Id of the customer; by default the one of whoever asks'),
+    profile: z.uuid().nullable().default(null).describe('Id of a device profile'),
+    enabled: z.boolean().default(true).describe('false: none of its credentials is accepted'),
     master: z.uuid().nullable().default(null).describe('Id of the gateway or master that the device is behind'),
     labels: Labels.default([]),
     attributes: Attributes.default({}).describe('Any JSON object up to 16 KiB'),
@@ -42,6 +44,8 @@ export const DevicePatch = z
     macAddress: MacAddress.nullable().optional(),
     serial: Serial.nullable().optional(),
     customer: z.uuid().nullable().optional(),
+    profile: z.uuid().nullable().optional(),
+    enabled: z.boolean().optional(),
     master: z.uuid().nullable().optional(),
     labels: Labels.nullable().optional(),
     attributes: z.record(z.string(), z.unknown()).nullable().optional(),
@@ -54,6 +58,8 @@ export const DeviceQuery = listQuery('createdAt', 'name')
     customer: z.uuid().optional(),
     owner: z.uuid().optional(),
     master: z.uuid().optional(),
+    profile: z.uuid().optional(),
+    state: DeviceState.optional(),
     kind: DeviceKind.optional(),
     label: Label.optional(),
     macAddress: MacAddress.optional(),
@@ -71,6 +77,10 @@ export const DeviceView = z
     macAddress: z.string().nullable(),
     serial: z.string().nullable(),
     customer: z.uuid().nullable(),
+    profile: z.uuid().nullable(),
+    state: DeviceState,
+    activatedAt: z.int().nullable(),
+    enabled: z.boolean(),
     owner: z.uuid().nullable(),
     master: z.uuid().nullable(),
     labels: z.array(z.string()),
@@ -91,6 +101,10 @@ export const deviceView = (row: DeviceEntity): DeviceView => ({
   macAddress: row.macAddress,
   serial: row.serial,
   customer: row.customerId,
+  profile: row.profileId,
+  state: row.state,
+  activatedAt: row.activatedAt?.getTime() ?? null,
+  enabled: row.enabled,
   owner: row.ownerId,
   master: row.masterId,
   labels: row.labels,
@@ -108,4 +122,5 @@ export const deviceRef = (row: DeviceEntity): DeviceRef => ({
   customerId: row.customerId,
   ownerId: row.ownerId,
   masterId: row.masterId,
+  state: row.state,
 });

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { CodedError, type DeviceRef } from '#contracts';
+import { CodedError, type Actor, type DeviceRef } from '#contracts';
 import { Events } from '#messaging';
 import { inTransaction, isUniqueViolation } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
@@ -27,7 +27,7 @@ export class DevicesOnDemand {
   /** The gateway that a person's own readings go to, made on first use. Throws `DEVICE_LIMIT_REACHED`. */
   async defaultGateway(userId: string, customerId: string | null): Promise<DeviceRef> {
     const find = () => this.dataSource.manager.findOneBy(DeviceEntity, { defaultOf: userId });
-    const { device } = await this.findOrMake(find, async (manager) => ({
+    const { device } = await this.findOrMake({ kind: 'user', id: userId }, find, async (manager) => ({
       name: 'Default gateway',
       kind: 'gateway',
       customerId: await existingCustomer(manager, customerId),
@@ -43,6 +43,7 @@ export class DevicesOnDemand {
    */
   async provisionByMac(macAddress: string): Promise<{ device: DeviceRef; created: boolean; accessToken: string }> {
     const { device, created } = await this.findOrMake(
+      { kind: 'device', id: null },
       () => this.ofMac(macAddress),
       () =>
         Promise.resolve({
@@ -52,6 +53,7 @@ export class DevicesOnDemand {
           customerId: null,
           ownerId: null,
           provisionedMac: macAddress,
+          state: 'provisioned',
         }),
     );
     return { device: deviceRef(device), created, accessToken: await this.tokens.of(device) };
@@ -76,6 +78,7 @@ export class DevicesOnDemand {
   }
 
   private async findOrMake(
+    actor: Actor,
     find: () => Promise<DeviceEntity | null>,
     draft: (manager: EntityManager) => Promise<NewDevice>,
     attempts = ATTEMPTS,
@@ -85,14 +88,14 @@ export class DevicesOnDemand {
       if (found) return { device: found, created: false };
       const device = await inTransaction(
         this.dataSource,
-        async (manager) => insertDevice(manager, await draft(manager), this.now()),
+        async (manager) => insertDevice(manager, await draft(manager), { actor, now: this.now() }),
         ATTEMPTS,
       );
       this.events.publish('registry.device.changed', { change: 'created', device: deviceRef(device) });
       return { device, created: true };
     } catch (error) {
       if (attempts <= 1 || !isTaken(error)) throw error;
-      return this.findOrMake(find, draft, attempts - 1);
+      return this.findOrMake(actor, find, draft, attempts - 1);
     }
   }
 }

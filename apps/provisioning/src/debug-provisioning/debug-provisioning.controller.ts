@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Inject, Query, UseGuards } from '@nestjs/common';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Public } from '#platform';
+import { RateGuard } from '../rate/rate.guard.ts';
 import {
   DebugProvisioningBody,
   DebugProvisioningQuery,
@@ -14,7 +15,7 @@ import { DebugProvisioning } from './debug-provisioning.service.ts';
 /** The way in for devices under development, as their document has it: a GET with a body. */
 @ApiTags('provisioning')
 @Public()
-@UseGuards(DebugProvisioningGuard)
+@UseGuards(DebugProvisioningGuard, RateGuard)
 @Controller('debug/provisioning')
 export class DebugProvisioningController {
   constructor(@Inject(DebugProvisioning) private readonly provisioning: DebugProvisioning) {}

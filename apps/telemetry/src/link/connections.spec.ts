@@ -11,7 +11,15 @@ const device = (expiresAt: number | null = null): Authenticated => ({
   principal: {
     kind: 'device',
     credentialId,
-    device: { id: deviceId, name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null },
+    device: {
+      id: deviceId,
+      name: 'd',
+      kind: 'direct',
+      customerId: null,
+      ownerId: null,
+      masterId: null,
+      state: 'active',
+    },
     expiresAt,
   },
   expiresAt,

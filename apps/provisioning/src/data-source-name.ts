@@ -1,0 +1,2 @@
+/** Name of provisioning's data source. */
+export const PROVISIONING = 'provisioning';
