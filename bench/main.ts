@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { measureMode } from './measure/measure-mode.ts';
 import { soak } from './measure/soak.ts';
 import { measureStartup } from './measure/startup.ts';
+import { measureEmbeddedRegistry, measureServersRegistry } from './registry/measure-registry.ts';
 import { embeddedYardsticks, serversYardsticks } from './measure/yardsticks.ts';
 import { readOptions, USAGE, type BenchOptions } from './options.ts';
 import { startEmbeddedPlatform } from './platform/embedded.ts';
@@ -47,9 +48,13 @@ async function servers({ seconds, rounds }: BenchOptions, now: number): Promise<
 async function measure(options: BenchOptions, now: number): Promise<Figure[]> {
   if (options.startup) return measureStartup();
   if (options.soak !== undefined) return soak(options.soak, now, progress);
+  const readings = !options.registry;
+  const registry = { ...options, now, progress };
   return [
-    ...(options.embedded ? await embedded(options, now) : []),
-    ...(options.servers ? await servers(options, now) : []),
+    ...(options.embedded && readings ? await embedded(options, now) : []),
+    ...(options.embedded ? await measureEmbeddedRegistry(registry) : []),
+    ...(options.servers && readings ? await servers(options, now) : []),
+    ...(options.servers ? await measureServersRegistry(registry) : []),
   ];
 }
 

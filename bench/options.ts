@@ -5,6 +5,8 @@ const Options = z.object({
   embedded: z.boolean(),
   servers: z.boolean(),
   startup: z.boolean(),
+  registry: z.boolean(),
+  devices: z.coerce.number().int().min(100_000),
   seconds: z.coerce.number().positive(),
   rounds: z.coerce.number().int().positive(),
   soak: z.coerce.number().positive().optional(),
@@ -12,13 +14,16 @@ const Options = z.object({
 });
 export type BenchOptions = z.output<typeof Options>;
 
-export const USAGE = `Usage: npm run bench -- [--embedded] [--servers] [--seconds N] [--rounds N] [--json FILE] [--startup] [--soak MINUTES]
+export const USAGE = `Usage: npm run bench -- [--embedded] [--servers] [--seconds N] [--rounds N] [--json FILE] [--registry] [--devices N]
+                            [--startup] [--soak MINUTES]
 
   --embedded      one process on SQLite         } both, unless one is named
   --servers       the services on their servers }
   --seconds N     measured in each run (5)
   --rounds N      turns with the empty handler (2)
   --json FILE     writes the figures
+  --registry      only devices: imports, ways in, credentials, lists
+  --devices N     devices in the registry when it is listed and searched (1000000)
   --startup       instead: time until ready and idle memory of the embedded mode
   --soak MINUTES  instead: memory of the embedded mode under half of its peak rate
 `;
@@ -27,6 +32,8 @@ const FLAGS = {
   embedded: { type: 'boolean' },
   servers: { type: 'boolean' },
   startup: { type: 'boolean', default: false },
+  registry: { type: 'boolean', default: false },
+  devices: { type: 'string', default: '1000000' },
   seconds: { type: 'string', default: '5' },
   rounds: { type: 'string', default: '2' },
   soak: { type: 'string' },

@@ -51,6 +51,8 @@ export interface Servers {
 export interface SuiteHouse extends House {
   own: OwnProcesses;
   servers: Servers;
+  /** URL of the registry's own database. */
+  registryDatabase: string;
 }
 
 /** All services in one process. */
@@ -87,13 +89,14 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
   const secretKey = newSecret();
   const common = { ...NEUTRAL, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
   const databaseUrl = async (): Promise<string> => (await freshMysqlDatabase(mysql.url)).url;
+  const registryDatabase = await databaseUrl();
   const mongodbUrl = `${mongodb.url}/readings`;
   const definitions: Record<string, { app: string; env: Environment }> = {
     auth: {
       app: 'auth',
       env: { DATABASE_URL: await databaseUrl(), ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password },
     },
-    'device-registry': { app: 'device-registry', env: { DATABASE_URL: await databaseUrl() } },
+    'device-registry': { app: 'device-registry', env: { DATABASE_URL: registryDatabase } },
     provisioning: { app: 'provisioning', env: { DATABASE_URL: await databaseUrl() } },
     'telemetry-1': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
     'telemetry-2': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
@@ -124,6 +127,7 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
       logs: async () => `${outputsOf(services)}\n${await gatewayLog(nginx)}`,
     },
     servers: { mysql, mongodb, nats, nginx },
+    registryDatabase,
     stop: async () => {
       await nginx.stop();
       await Promise.all(Object.values(services).map((service) => service.stop()));
