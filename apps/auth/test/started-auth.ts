@@ -1,8 +1,8 @@
 import { Controller, Module } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AccessModule } from '#access';
-import type { RpcReply, RpcRequest } from '#contracts';
-import { MessagingModule, Rpc, rpcServer } from '#messaging';
+import { CodedError, type RpcReply, type RpcRequest } from '#contracts';
+import { MessagingModule, Rpc, RpcClient, rpcServer } from '#messaging';
 import { createLogger, createService, PlatformModule, ServiceConfig } from '#platform';
 import { AuthModule } from '../src/auth.module.ts';
 import type { Clock } from '../src/clock.ts';
@@ -19,11 +19,23 @@ export const CUSTOMERS = [
   { id: '0198c0de-0000-7000-8000-000000000002', number: '1002' },
 ] as const;
 
+/** Users whose devices the registry was asked to let go of, and those that it cannot do so for. */
+export const FORGOTTEN: string[] = [];
+export const UNFORGETTABLE = new Set<string>();
+
 @Controller()
-class CustomersOfTests {
+class RegistryOfTests {
   @Rpc('registry.customers.find')
   find({ customer }: RpcRequest<'registry.customers.find'>): RpcReply<'registry.customers.find'> {
     return CUSTOMERS.find(({ id, number }) => id === customer || number === customer) ?? null;
+  }
+
+  @Rpc('registry.people.forget')
+  forget({ userId }: RpcRequest<'registry.people.forget'>): RpcReply<'registry.people.forget'> {
+    if (UNFORGETTABLE.has(userId))
+      throw new CodedError('UNAVAILABLE', 'The registry is away.', { retryAfterMs: 1_000 });
+    FORGOTTEN.push(userId);
+    return {};
   }
 }
 
@@ -63,6 +75,7 @@ export interface NewPerson extends Person {
 /** A whole auth service on a port of its own. */
 export interface StartedAuth {
   app: NestExpressApplication;
+  rpc: RpcClient;
   call(request: `${string} /${string}`, sent?: Sent): Promise<Reply>;
   logIn(person: Person): Promise<TokenPair>;
   /** Signs somebody up and logs them in. */
@@ -87,7 +100,7 @@ export async function startAuth({ databaseUrl, natsUrl, config = {}, now }: Auth
       AccessModule,
       AuthModule.register(authConfig, now),
     ],
-    controllers: [CustomersOfTests],
+    controllers: [RegistryOfTests],
   })
   class Root {}
 
@@ -115,6 +128,7 @@ async function clientOf(app: NestExpressApplication): Promise<StartedAuth> {
     TokenPair.parse((await call('POST /user/login', { body: { email, password } })).body);
   return {
     app,
+    rpc: app.get(RpcClient),
     call,
     logIn,
     newPerson: async (email) => {

@@ -5,7 +5,7 @@ import { toCoded } from '#platform';
 import { UserChanges } from '../src/users/user-changes.ts';
 import { UserView } from '../src/users/user-view.ts';
 import { onEveryDatabase } from './on-every-database.ts';
-import { ADMIN, CUSTOMERS, type NewPerson, type StartedAuth } from './started-auth.ts';
+import { ADMIN, CUSTOMERS, FORGOTTEN, UNFORGETTABLE, type NewPerson, type StartedAuth } from './started-auth.ts';
 import { statusCounts } from './status-counts.ts';
 
 const [OURS, THEIRS] = CUSTOMERS;
@@ -139,6 +139,30 @@ onEveryDatabase('managing users', (auth) => {
     await auth().newPerson(person.email);
   });
 
+  test('before somebody goes the registry lets go of their devices; while it cannot, they stay', async () => {
+    const person = await personWith(auth(), admin, 'user', null);
+    const remove = (headers: Record<string, string> = {}) =>
+      auth().call(`DELETE /api/users/${person.id}`, { token: admin, headers });
+    expect((await remove({ 'If-Match': '"99"' })).status).toBe(412);
+    expect(FORGOTTEN).not.toContain(person.id);
+    UNFORGETTABLE.add(person.id);
+    const refused = await remove();
+    expect(refused).toMatchObject({ status: 503, body: problem('UNAVAILABLE') });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect((await auth().call('GET /user/me', { token: person.tokens.token })).status).toBe(200);
+    UNFORGETTABLE.delete(person.id);
+    expect((await remove()).status).toBe(204);
+    expect(FORGOTTEN.filter((id) => id === person.id)).toHaveLength(1);
+  });
+
+  test('another service finds a user by email in any case, and nobody by another one', async () => {
+    const { id, email } = await personWith(auth(), admin, 'user', OURS.id);
+    const find = (text: string) => auth().rpc.call('auth.users.find', { email: text });
+    const found = { id, name: 'Somebody', customerId: OURS.id };
+    expect([await find(email), await find(` ${email.toUpperCase()} `)]).toEqual([found, found]);
+    for (const other of [`x${email}`, '%%%', `' OR '1'='1`]) expect(await find(other)).toBeNull();
+  });
+
   test('a change from an outdated version is refused', async () => {
     const person = await personWith(auth(), admin, 'user', null);
     const reply = await auth().call(`GET /api/users/${person.id}`, { token: admin });
@@ -240,6 +264,7 @@ onEveryDatabase('managing users', (auth) => {
       }
       const deleted = await auth().call(`DELETE /api/users/${id}`, { token: admin });
       expect(deleted).toMatchObject({ status: 409, body: problem('LAST_ADMIN') });
+      expect(FORGOTTEN).not.toContain(id);
     });
 
     test('remains when ten administrators are removed at once', async () => {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
 import { Not, type DataSource, type EntityManager, type Repository } from 'typeorm';
 import { CodedError, type Revocations, type UserPrincipal } from '#contracts';
+import { RpcClient } from '#messaging';
 import { requireMatch } from '#platform';
 import { inTransaction, rowLock } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
@@ -20,6 +21,7 @@ export class UserChanges {
     @InjectRepository(User, 'auth') private readonly users: Repository<User>,
     @Inject(Logins) private readonly logins: Logins,
     @Inject(Announcer) private readonly announcer: Announcer,
+    @Inject(RpcClient) private readonly rpc: RpcClient,
     @Inject(AUTH_CONFIG) private readonly config: AuthConfig,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
@@ -52,17 +54,31 @@ export class UserChanges {
     return user;
   }
 
-  /** Deletes a user and ends their logins. Throws `LAST_ADMIN`, `VERSION_MISMATCH`. */
+  /**
+   * Deletes a user and ends their logins, after the registry has let go of their devices: cut off between the two, the user is still
+   * there to be deleted again. Throws `LAST_ADMIN`, `VERSION_MISMATCH`, and `UNAVAILABLE` while the registry is away: the user stays.
+   */
   async remove(caller: UserPrincipal, id: string, ifMatch?: string): Promise<void> {
+    await inTransaction(this.dataSource, (manager) => this.removable(manager, caller, id, ifMatch));
+    await this.rpc.call('registry.people.forget', { userId: id });
     const sessions = await inTransaction(this.dataSource, async (manager) => {
-      const user = await this.held(manager, caller, id);
-      requireMatch(ifMatch, user.version);
-      if (isActiveAdmin(user)) await assertOtherAdmin(manager, id);
+      await this.removable(manager, caller, id, ifMatch);
       const ended = await this.logins.endAllOf(manager, id);
       await manager.delete(User, { id });
       return ended;
     });
     this.announcer.announce({ sessions, users: [] });
+  }
+
+  private async removable(
+    manager: EntityManager,
+    caller: UserPrincipal,
+    id: string,
+    ifMatch: string | undefined,
+  ): Promise<void> {
+    const user = await this.held(manager, caller, id);
+    requireMatch(ifMatch, user.version);
+    if (isActiveAdmin(user)) await assertOtherAdmin(manager, id);
   }
 
   /** Holds the rows of all administrators before a user's: of two who remove each other, the second sees what the first did. */

@@ -9,7 +9,7 @@ import { pageOf, Role, type Page, type RpcReply, type RpcRequest, type UserPrinc
 import { Rpc } from '#messaging';
 import { tagged } from '#platform';
 import { CustomerDirectory } from './customer-directory.ts';
-import { PersonName } from './person.ts';
+import { PersonName, TypedEmail } from './person.ts';
 import { UserChanges } from './user-changes.ts';
 import { UserList, UserListQuery } from './user-list.ts';
 import { UserView, viewOf } from './user-view.ts';
@@ -86,10 +86,11 @@ export class UsersController {
   @Delete(':id')
   @IfMatch()
   @HttpCode(204)
-  @ApiResponse({ status: 204, description: 'The user is gone, their logins have ended' })
+  @ApiResponse({ status: 204, description: 'The user is gone, their logins have ended, their devices have no owner' })
   @ApiResponse({ status: 404, description: 'NOT_FOUND' })
   @ApiResponse({ status: 409, description: 'LAST_ADMIN' })
   @ApiResponse({ status: 412, description: 'VERSION_MISMATCH' })
+  @ApiResponse({ status: 503, description: 'UNAVAILABLE: the registry is away, the user is still there' })
   remove(
     @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,
@@ -101,5 +102,11 @@ export class UsersController {
   @Rpc('auth.users.count')
   async count({ customerId }: RpcRequest<'auth.users.count'>): Promise<RpcReply<'auth.users.count'>> {
     return { count: await this.users.countBy({ customerId }) };
+  }
+
+  @Rpc('auth.users.find')
+  async find({ email }: RpcRequest<'auth.users.find'>): Promise<RpcReply<'auth.users.find'>> {
+    const user = await this.users.findOneBy({ email: TypedEmail.parse(email) });
+    return user && { id: user.id, name: user.name, customerId: user.customerId };
   }
 }
