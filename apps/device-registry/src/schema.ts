@@ -15,6 +15,7 @@ import { CredentialKinds1767225600008 } from './migrations/0008-credential-kinds
 import { DevicePeople1767225600009 } from './migrations/0009-device-people.ts';
 import { Assets1767225600010 } from './migrations/0010-assets.ts';
 import { AuditEntries1767225600011 } from './migrations/0011-audit-entries.ts';
+import { RelationCustomers1767225600012 } from './migrations/0012-relation-customers.ts';
 import { DevicePersonEntity } from './people/device-person.entity.ts';
 import { AssetProfileEntity } from './profiles/asset-profile.entity.ts';
 import { DeviceProfileEntity } from './profiles/device-profile.entity.ts';
@@ -48,5 +49,6 @@ export const REGISTRY_SCHEMA = {
     DevicePeople1767225600009,
     Assets1767225600010,
     AuditEntries1767225600011,
+    RelationCustomers1767225600012,
   ],
 } satisfies Schema;

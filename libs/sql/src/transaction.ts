@@ -33,3 +33,7 @@ export async function inTransaction<T>(
 /** As `lock` of a find within a transaction: nobody else changes these rows before its end. */
 export const rowLock = (manager: EntityManager): FindOneOptions['lock'] =>
   isMysql(manager.connection) ? { mode: 'pessimistic_write' } : undefined;
+
+/** As `lock` of a find within a transaction: nobody changes these rows before its end, though others may hold them the same way. */
+export const sharedLock = (manager: EntityManager): FindOneOptions['lock'] =>
+  isMysql(manager.connection) ? { mode: 'pessimistic_read' } : undefined;

@@ -9,6 +9,9 @@ import { DeviceEntity } from '../devices/device.entity.ts';
 @Index('ix_relations_to', ['toId', 'type'])
 @Index('ix_relations_to_asset', ['toAssetId'])
 @Index('ix_relations_to_device', ['toDeviceId'])
+@Index('ix_relations_from_device', ['fromId', 'type', 'toDeviceId'])
+@Index('ix_relations_customer', ['customerId', 'id'])
+@Index('ix_relations_type', ['type', 'id'])
 export class RelationEntity {
   @Column(column.uuid({ primary: true }))
   id: string;
@@ -32,6 +35,10 @@ export class RelationEntity {
   @ForeignKey(() => DeviceEntity, { name: 'fk_relations_to_device', onDelete: 'CASCADE' })
   @Column(column.uuid({ name: 'to_device_id', nullable: true }))
   toDeviceId: string | null;
+
+  /** The customer of both ends: whose operators may see it. Neither end changes its customer while it is related. */
+  @Column(column.uuid({ name: 'customer_id', nullable: true }))
+  customerId: string | null;
 
   @Column(column.time({ name: 'created_at' }))
   createdAt: Date;
