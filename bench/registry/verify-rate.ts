@@ -28,11 +28,12 @@ export async function verifyRates(
   try {
     const [rpc, credentials] = [app.get(RpcClient), app.get(DeviceCredentials)];
     const tokenOf = (index: number): string => tokens[index % tokens.length] ?? '';
+    const presented = (index: number) => ({ kind: 'token', token: tokenOf(index) }) as const;
     const asked = await concurrently(AT_ONCE, seconds, (index) =>
-      rpc.call('registry.credentials.verify', { kind: 'token', token: tokenOf(index) }),
+      rpc.call('registry.credentials.verify', presented(index)),
     );
-    for (const token of tokens) await credentials.verify(token);
-    const believed = await concurrently(AT_ONCE, seconds, (index) => credentials.verify(tokenOf(index)));
+    for (const index of tokens.keys()) await credentials.verify(presented(index));
+    const believed = await concurrently(AT_ONCE, seconds, (index) => credentials.verify(presented(index)));
     return { asked: asked.rate, believed: believed.rate };
   } finally {
     await app.close();

@@ -181,15 +181,16 @@ export function requestsSuite(database: () => Promise<string>): void {
   test('who holds a verified token drops it when it is revoked, and sees its device as it is', async () => {
     const { device, accessToken } = await provision('A0:08');
     const credentials = registry.app.get(DeviceCredentials);
-    await credentials.verify(accessToken);
+    const presented = { kind: 'token', token: accessToken } as const;
+    await credentials.verify(presented);
     await registry.call(admin, `PATCH /api/devices/${device.id}`, { body: { name: 'Renamed' } });
-    await waitUntil(async () => (await credentials.verify(accessToken)).device.name === 'Renamed', {
+    await waitUntil(async () => (await credentials.verify(presented)).device.name === 'Renamed', {
       what: 'the new name is seen',
     });
-    const { credentialId } = await credentials.verify(accessToken);
+    const { credentialId } = await credentials.verify(presented);
     await registry.call(admin, `DELETE /api/devices/${device.id}/credentials/${credentialId}`);
     const refused = async () =>
-      credentials.verify(accessToken).then(
+      credentials.verify(presented).then(
         () => false,
         ({ code }: { code: string }) => code === 'BAD_CREDENTIALS',
       );

@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CodedError, type DevicePrincipal, type UserPrincipal } from '#contracts';
+import { CodedError, DEVICE_TOKEN_ISSUER, type DevicePrincipal, type UserPrincipal } from '#contracts';
 import { principalOf, type Claims } from './claims.ts';
 import { DeviceCredentials } from './device-credentials.ts';
+import { areWithinBounds, type PresentedCredentials } from './presented-credentials.ts';
+import { claimedIssuer } from './token-issuer.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
 /** Somebody who is calling, and until when that holds (ms since the epoch; null: until revoked). */
@@ -9,10 +11,13 @@ export type Authenticated =
   | { principal: UserPrincipal; claims: Claims; expiresAt: number }
   | { principal: DevicePrincipal; expiresAt: number | null };
 
-/** A JSON web token has three parts between dots (RFC 7515 section 7.1); a device's access token has no dot. */
-const looksLikeJwt = (token: string): boolean => token.includes('.');
+/** A JSON web token is a person's unless it says that it is a device's; a device's access token has no dot. */
+const isPersons = (token: string): boolean => token.includes('.') && claimedIssuer(token) !== DEVICE_TOKEN_ISSUER;
 
-/** Tells who is calling from a bearer token, the same way at every door: a person's JWT or a device's access token. */
+/**
+ * Tells who is calling, the same way at every door: by a person's token, a device's token (JSON web token or access token), or a
+ * device's user name and password.
+ */
 @Injectable()
 export class Authenticator {
   constructor(
@@ -20,24 +25,36 @@ export class Authenticator {
     @Inject(DeviceCredentials) private readonly devices: DeviceCredentials,
   ) {}
 
-  /** Throws `UNAUTHENTICATED`, `BAD_CREDENTIALS`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`, or `UNAVAILABLE`. */
-  async authenticate(token: string | undefined): Promise<Authenticated> {
-    if (token === undefined || token === '') {
-      throw new CodedError(
-        'UNAUTHENTICATED',
-        'A token is needed: a device access token, or the token of POST /user/login.',
-      );
+  /** Throws `UNAUTHENTICATED`, `BAD_CREDENTIALS`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`, `DEVICE_DISABLED`, or `UNAVAILABLE`. */
+  async authenticate(presented: PresentedCredentials | undefined): Promise<Authenticated> {
+    if (presented === undefined || isEmpty(presented)) throw nothingPresented();
+    if (!areWithinBounds(presented)) {
+      throw new CodedError('UNAUTHENTICATED', 'The token, user name or password is too long to be one of ours.');
     }
-    if (token.length > 4_096) throw new CodedError('UNAUTHENTICATED', 'The token is too long to be one of ours.');
-    if (looksLikeJwt(token)) {
-      const claims = await this.people.verify(token);
+    if (presented.kind === 'token' && isPersons(presented.token)) {
+      const claims = await this.people.verify(presented.token);
       return { principal: principalOf(claims), claims, expiresAt: claims.exp * 1000 };
     }
-    const principal = await this.devices.verify(token);
+    const principal = await this.deviceOf(presented);
     return { principal, expiresAt: principal.expiresAt };
+  }
+
+  /** To whoever is not let in, a device that is gone is one like any other that never was. */
+  private async deviceOf(presented: PresentedCredentials): Promise<DevicePrincipal> {
+    try {
+      return await this.devices.verify(presented);
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'NOT_REGISTERED') throw error;
+      throw new CodedError('BAD_CREDENTIALS', error.message, { cause: error });
+    }
   }
 }
 
-/** The token of an `Authorization: Bearer <token>` header (RFC 6750 section 2.1). */
-export const bearerToken = (header: string | undefined): string | undefined =>
-  /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1];
+const isEmpty = (presented: PresentedCredentials): boolean =>
+  presented.kind === 'token' ? presented.token === '' : presented.userName === '' || presented.password === '';
+
+const nothingPresented = (): CodedError =>
+  new CodedError(
+    'UNAUTHENTICATED',
+    'Say who is calling: "Authorization: Bearer <token>" with the token of a device or of POST /user/login, or "Authorization: Basic <...>" with the user name and password of a device.',
+  );

@@ -23,6 +23,9 @@ export const DeviceRef = z.object({
 });
 export type DeviceRef = z.output<typeof DeviceRef>;
 
+/** Issuer of devices' JSON web tokens: the registry, which alone can verify them. */
+export const DEVICE_TOKEN_ISSUER = 'fieldline-devices';
+
 /** A device that is calling. */
 export const DevicePrincipal = z.object({
   kind: z.literal('device'),

@@ -21,7 +21,7 @@ export const RPC = {
   },
   /**
    * Whose secret is this: an access token, a device JWT, or a password with its user name? `BAD_CREDENTIALS` if nobody's,
-   * `TOKEN_EXPIRED`, `DEVICE_DISABLED`.
+   * `TOKEN_EXPIRED`, `DEVICE_DISABLED`, `NOT_REGISTERED` for a JWT whose device is gone.
    */
   'registry.credentials.verify': {
     request: z.discriminatedUnion('kind', [

@@ -119,7 +119,7 @@ function sendProblem(request: Request, response: Response, error: CodedError): v
     return;
   }
   if (error.retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1000));
-  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+  if (error.status === 401 && !response.hasHeader('WWW-Authenticate')) response.setHeader('WWW-Authenticate', 'Bearer');
   if (!request.complete) response.setHeader('Connection', 'close');
   response
     .status(error.status)

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Authenticated, Authenticator, Claims, DeviceCredentials, RevokedCredential, Revocations } from '#access';
+import type {
+  Authenticated,
+  Authenticator,
+  Claims,
+  DeviceCredentials,
+  PresentedCredentials,
+  RevokedCredential,
+  Revocations,
+} from '#access';
 import { CodedError, type ErrorBody } from '#contracts';
 import { uuid7 } from '#platform';
 import { Connections } from './connections.ts';
@@ -7,6 +15,7 @@ import { Connections } from './connections.ts';
 const NOW = Date.UTC(2026, 5, 1);
 const deviceId = uuid7();
 const credentialId = uuid7();
+const token = (text: string): PresentedCredentials => ({ kind: 'token', token: text });
 const device = (expiresAt: number | null = null): Authenticated => ({
   principal: {
     kind: 'device',
@@ -33,7 +42,7 @@ const person: Authenticated = {
 
 let revokeDevice: (revoked: RevokedCredential) => void;
 let revokePeople: (isRevoked: (claims: Claims) => boolean) => void;
-let authenticate: (token: string | undefined) => Promise<Authenticated>;
+let authenticate: () => Promise<Authenticated>;
 let connections: Connections;
 let closed: ErrorBody[];
 let warned: number[];
@@ -49,7 +58,7 @@ beforeEach(() => {
   warned = [];
   authenticate = () => Promise.resolve(device());
   connections = new Connections(
-    { authenticate: (token: string | undefined) => authenticate(token) } as unknown as Authenticator,
+    { authenticate: () => authenticate() } as unknown as Authenticator,
     { onRevoked: (hear: typeof revokeDevice) => (revokeDevice = hear) } as unknown as DeviceCredentials,
     { onRevoked: (hear: typeof revokePeople) => (revokePeople = hear) } as unknown as Revocations,
   );
@@ -62,7 +71,7 @@ afterEach(() => {
 
 describe('a connection', () => {
   it('is warned a minute before its credential ends and closed when it does', () => {
-    connections.add(device(NOW + 300_000), 't', end);
+    connections.add(device(NOW + 300_000), token('t'), end);
     jest.advanceTimersByTime(239_000);
     expect(warned).toEqual([]);
     jest.advanceTimersByTime(1_000);
@@ -72,21 +81,21 @@ describe('a connection', () => {
   });
 
   it('goes on with a new credential of the same caller', async () => {
-    const connection = connections.add(device(NOW + 100_000), 't', end);
+    const connection = connections.add(device(NOW + 100_000), token('t'), end);
     authenticate = () => Promise.resolve(device(NOW + 1_000_000));
-    await connections.renew(connection, 't2');
+    await connections.renew(connection, token('t2'));
     jest.advanceTimersByTime(200_000);
     expect(closed).toEqual([]);
   });
 
   it('cannot become somebody else’s', async () => {
-    const connection = connections.add(device(), 't', end);
+    const connection = connections.add(device(), token('t'), end);
     authenticate = () => Promise.resolve(person);
-    await expect(connections.renew(connection, 't2')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(connections.renew(connection, token('t2'))).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
   it('is closed when its credential is revoked, and no other one is', () => {
-    connections.add(device(), 't', end);
+    connections.add(device(), token('t'), end);
     revokeDevice({ deviceId, credentialId: uuid7() });
     revokeDevice({ deviceId: uuid7(), credentialId: null });
     expect(closed).toEqual([]);
@@ -95,34 +104,34 @@ describe('a connection', () => {
   });
 
   it('is closed when its device loses all credentials', () => {
-    connections.add(device(), 't', end);
+    connections.add(device(), token('t'), end);
     revokeDevice({ deviceId, credentialId: null });
     expect(closed).toHaveLength(1);
   });
 
   it('of a person is closed when their login ends', () => {
-    connections.add(person, 't', end);
-    connections.add(device(), 't', end);
+    connections.add(person, token('t'), end);
+    connections.add(device(), token('t'), end);
     revokePeople(({ sid }) => sid === claims.sid);
     expect(closed).toHaveLength(1);
   });
 
   it('whose revocation was not heard is found out within a minute', async () => {
-    connections.add(device(), 't', end);
+    connections.add(device(), token('t'), end);
     authenticate = () => Promise.reject(new CodedError('BAD_CREDENTIALS', 'unknown'));
     await jest.advanceTimersByTimeAsync(60_000);
     expect(closed.map(({ code }) => code)).toEqual(['BAD_CREDENTIALS']);
   });
 
   it('goes on while nobody can tell whether its credential still holds', async () => {
-    connections.add(device(), 't', end);
+    connections.add(device(), token('t'), end);
     authenticate = () => Promise.reject(new CodedError('UNAVAILABLE', 'away'));
     await jest.advanceTimersByTimeAsync(180_000);
     expect(closed).toEqual([]);
   });
 
   it('that is gone is not closed again', () => {
-    connections.remove(connections.add(device(NOW + 1_000), 't', end));
+    connections.remove(connections.add(device(NOW + 1_000), token('t'), end));
     jest.advanceTimersByTime(10_000);
     expect(closed).toEqual([]);
     expect(connections.count).toBe(0);

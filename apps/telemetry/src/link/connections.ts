@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Authenticator, DeviceCredentials, Revocations, type Authenticated } from '#access';
+import { Authenticator, DeviceCredentials, Revocations, type Authenticated, type PresentedCredentials } from '#access';
 import { callerIdOf, CodedError, type ErrorBody, type Principal } from '#contracts';
 import type { Unsubscribe } from '#messaging';
 
@@ -18,7 +18,7 @@ const LOOK_AGAIN_MS = 60_000;
 /** Longest time of a timer, in ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Codes that end a connection when its credential is looked at again; while nobody can tell, it goes on. */
-const ENDING = new Set(['UNAUTHENTICATED', 'BAD_CREDENTIALS', 'TOKEN_EXPIRED', 'TOKEN_REVOKED']);
+const ENDING = new Set(['UNAUTHENTICATED', 'BAD_CREDENTIALS', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'DEVICE_DISABLED']);
 
 /** A living connection and who is on it. */
 export class Connection {
@@ -26,7 +26,7 @@ export class Connection {
 
   constructor(
     public authenticated: Authenticated,
-    public token: string,
+    public presented: PresentedCredentials,
     readonly end: ConnectionEnd,
   ) {
     this.schedule();
@@ -37,9 +37,9 @@ export class Connection {
   }
 
   /** Goes on with another credential of the same caller. */
-  renew(authenticated: Authenticated, token: string): void {
+  renew(authenticated: Authenticated, presented: PresentedCredentials): void {
     this.authenticated = authenticated;
-    this.token = token;
+    this.presented = presented;
     this.schedule();
   }
 
@@ -108,8 +108,8 @@ export class Connections implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   /** Takes in a connection that was authenticated; its credential may have been revoked meanwhile, so it is looked at once more. */
-  add(authenticated: Authenticated, token: string, end: ConnectionEnd): Connection {
-    const connection = new Connection(authenticated, token, end);
+  add(authenticated: Authenticated, presented: PresentedCredentials, end: ConnectionEnd): Connection {
+    const connection = new Connection(authenticated, presented, end);
     this.living.add(connection);
     void this.look(connection);
     return connection;
@@ -120,13 +120,16 @@ export class Connections implements OnApplicationBootstrap, OnApplicationShutdow
     this.living.delete(connection);
   }
 
-  /** Goes on with another token. Throws if it is not valid, or not the same caller's. */
-  async renew(connection: Connection, token: string | undefined): Promise<Authenticated> {
-    const authenticated = await this.authenticator.authenticate(token);
+  /** Goes on with other credentials. Throws if they are not valid, or not the same caller's. */
+  async renew(connection: Connection, presented: PresentedCredentials | undefined): Promise<Authenticated> {
+    const authenticated = await this.authenticator.authenticate(presented);
     if (callerIdOf(authenticated.principal) !== callerIdOf(connection.principal)) {
-      throw new CodedError('FORBIDDEN', 'This token is somebody else’s: open a connection of its own for it.');
+      throw new CodedError(
+        'FORBIDDEN',
+        'These credentials are somebody else’s: open a connection of its own for them.',
+      );
     }
-    connection.renew(authenticated, token ?? '');
+    if (presented) connection.renew(authenticated, presented);
     return authenticated;
   }
 
@@ -144,7 +147,7 @@ export class Connections implements OnApplicationBootstrap, OnApplicationShutdow
 
   private async look(connection: Connection): Promise<void> {
     try {
-      await this.authenticator.authenticate(connection.token);
+      await this.authenticator.authenticate(connection.presented);
     } catch (error) {
       if (error instanceof CodedError && ENDING.has(error.code)) connection.end.close(error.toBody());
     }

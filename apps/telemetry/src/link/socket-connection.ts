@@ -1,5 +1,11 @@
 import type { Socket, Namespace } from 'socket.io';
-import { bearerToken, type Authenticated, type Authenticator } from '#access';
+import {
+  givenCredentials,
+  handshakeCredentials,
+  type Authenticated,
+  type Authenticator,
+  type PresentedCredentials,
+} from '#access';
 import { LIMITS, type ErrorBody } from '#contracts';
 import { toCoded, type Log } from '#platform';
 import type { Connection, Connections } from './connections.ts';
@@ -22,7 +28,7 @@ const UNREAD_BYTES = 4_194_304;
 /** What we keep on a socket of ours. */
 interface SocketData {
   authenticated: Authenticated;
-  token: string;
+  presented: PresentedCredentials;
   connection: Connection;
 }
 
@@ -37,21 +43,14 @@ export type OurSocket = Socket<
 export const ackOf = (last: unknown): ((answer: unknown) => void) | undefined =>
   typeof last === 'function' ? (last as (answer: unknown) => void) : undefined;
 
-/** The token of a handshake: `auth.token`, or the Authorization header. */
-function handshakeToken({ handshake }: Socket): string | undefined {
-  const { token } = handshake.auth as { token?: unknown };
-  if (typeof token === 'string') return token;
-  return bearerToken(handshake.headers.authorization);
-}
-
-/** Lets only callers with a valid token into a namespace; the others get `connect_error` with the coded error as `data`. */
+/** Lets only callers with valid credentials into a namespace; the others get `connect_error` with the coded error as `data`. */
 export function guardNamespace(namespace: Namespace, authenticator: Authenticator, log: Log): void {
   namespace.use((socket: OurSocket, next) => {
-    const token = handshakeToken(socket);
-    authenticator.authenticate(token).then(
+    const presented = handshakeCredentials(socket.handshake.auth, socket.handshake.headers.authorization);
+    authenticator.authenticate(presented).then(
       (authenticated) => {
         socket.data.authenticated = authenticated;
-        socket.data.token = token ?? '';
+        if (presented) socket.data.presented = presented;
         next();
       },
       (thrown: unknown) => {
@@ -73,9 +72,9 @@ export class SocketConnection {
     connections: Connections,
     log: Log,
   ) {
-    const { authenticated, token } = socket.data;
-    if (!authenticated || token === undefined) throw new Error('the namespace is not guarded');
-    this.connection = connections.add(authenticated, token, {
+    const { authenticated, presented } = socket.data;
+    if (!authenticated || !presented) throw new Error('the namespace is not guarded');
+    this.connection = connections.add(authenticated, presented, {
       warn: (expiresAt) => {
         socket.emit('auth:expiring', { expiresAt });
       },
@@ -131,9 +130,8 @@ export class SocketConnection {
 
   private async refresh(connections: Connections, message: unknown, ack: unknown): Promise<void> {
     const answer = ackOf(ack);
-    const token = typeof message === 'object' && message !== null && 'token' in message ? message.token : undefined;
     try {
-      const { expiresAt } = await connections.renew(this.connection, typeof token === 'string' ? token : undefined);
+      const { expiresAt } = await connections.renew(this.connection, givenCredentials(message));
       answer?.({ ok: true, expiresAt });
     } catch (thrown) {
       answer?.({ ok: false, ...toCoded(thrown).toBody() });
