@@ -1,5 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { SqlModule } from '#sql';
+import { ClaimsHandlers } from './claims/claims.handlers.ts';
+import { Claims } from './claims/claims.service.ts';
 import { CLOCK } from './clock.ts';
 import type { RegistryConfig } from './config.ts';
 import { deviceTokenKey } from './credentials/access-token.ts';
@@ -17,7 +19,13 @@ import { DevicesOnDemand } from './devices/devices-on-demand.ts';
 import { DevicesController } from './devices/devices.controller.ts';
 import { DevicesHandlers } from './devices/devices.handlers.ts';
 import { Devices } from './devices/devices.service.ts';
+import { ImportsHandlers } from './import/imports.handlers.ts';
+import { Imports } from './import/imports.service.ts';
+import { AssetProfilesController, DeviceProfilesController } from './profiles/profiles.controller.ts';
+import { PROFILES } from './profiles/profiles.providers.ts';
 import { REGISTRY_SCHEMA } from './schema.ts';
+import { ZeroTouchHandlers } from './zero-touch/zero-touch.handlers.ts';
+import { ZeroTouch } from './zero-touch/zero-touch.service.ts';
 
 /** Customers, devices and devices' credentials. */
 @Module({})
@@ -29,19 +37,28 @@ export class RegistryModule {
       controllers: [
         CustomersController,
         CustomersHandlers,
+        DeviceProfilesController,
+        AssetProfilesController,
         DevicesController,
         DevicesHandlers,
         CredentialsController,
         CredentialsHandlers,
+        ImportsHandlers,
+        ZeroTouchHandlers,
+        ClaimsHandlers,
       ],
       providers: [
         Customers,
+        ...PROFILES,
         Devices,
         DeviceAccess,
         DevicesOnDemand,
         Credentials,
         DerivedTokens,
         EndedCredentials,
+        Imports,
+        ZeroTouch,
+        Claims,
         { provide: CLOCK, useValue: Date.now },
         { provide: DEVICE_TOKEN_KEY, useValue: deviceTokenKey(SECRET_KEY) },
       ],

@@ -3,6 +3,7 @@ import { describeWith, freshMysqlDatabase, tempDir } from '#testing';
 import { credentialsSuite } from './credentials.suite.ts';
 import { customersSuite } from './customers.suite.ts';
 import { devicesSuite } from './devices.suite.ts';
+import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
 import { restartsSuite } from './restarts.suite.ts';
@@ -24,6 +25,9 @@ function suites(database: Database): void {
   });
   describe('requests of other services', () => {
     requestsSuite(database);
+  });
+  describe('imports', () => {
+    importsSuite(database);
   });
   describe('a restart', () => {
     restartsSuite(database);

@@ -14,7 +14,12 @@ export interface AuditRecord {
 
 /** Adds to the audit trail, in the transaction that makes the change: there is never the one without the other. */
 export async function audit(manager: EntityManager, now: number, ...records: AuditRecord[]): Promise<void> {
-  const rows = records.map(({ actor, action, subject, changes }) => ({
+  await manager.insert(AuditEntryEntity, auditEntries(now, records) as object[]);
+}
+
+/** The entries of records, for whoever writes many at once. */
+export const auditEntries = (now: number, records: readonly AuditRecord[]): AuditEntryEntity[] =>
+  records.map(({ actor, action, subject, changes }) => ({
     id: uuid7(now),
     at: new Date(now),
     actorKind: actor.kind,
@@ -26,8 +31,6 @@ export async function audit(manager: EntityManager, now: number, ...records: Aud
     customerId: subject.customerId,
     changes: changes ?? null,
   }));
-  await manager.insert(AuditEntryEntity, rows as object[]);
-}
 
 export const actorOf = ({ userId }: UserPrincipal): Actor => ({ kind: 'user', id: userId });
 

@@ -1,0 +1,64 @@
+import type { EntityManager } from 'typeorm';
+import { actorsChange, auditEntries } from '../audit/audit.ts';
+import { AuditEntryEntity } from '../audit/audit-entry.entity.ts';
+import type { Change } from '../devices/device-rows.ts';
+import { DeviceEntity, DeviceLabelEntity, DeviceTermEntity } from '../devices/device.entity.ts';
+import { termsOf } from '../devices/search-terms.ts';
+import { DevicePersonEntity } from '../people/device-person.entity.ts';
+import type { Candidate } from './import-row.ts';
+import { insertRows } from './insert-rows.ts';
+
+/** What the devices of an import have in common. */
+export interface Origin {
+  jobId: string;
+  ownerId: string | null;
+}
+
+/** The device that a row makes. */
+export function deviceOf(row: Candidate, id: string, { jobId, ownerId }: Origin, { now }: Change): DeviceEntity {
+  const { line: _line, stated: _stated, identity: _identity, ...columns } = row;
+  return Object.assign(new DeviceEntity(), {
+    ...columns,
+    id,
+    ownerId,
+    sortName: row.name.toLowerCase(),
+    customerScope: row.customerId ?? '',
+    masterId: null,
+    defaultOf: null,
+    provisionedMac: null,
+    state: 'created',
+    activatedAt: null,
+    enabled: true,
+    importedBy: jobId,
+    tokenGeneration: 1,
+    version: 1,
+    createdAt: new Date(now),
+    updatedAt: new Date(now),
+  });
+}
+
+/** Inserts devices whose places are taken, with everything that belongs to them, by a few statements. */
+export async function insertDevices(manager: EntityManager, devices: DeviceEntity[], change: Change): Promise<void> {
+  const { actor, now } = change;
+  await insertRows(manager, DeviceEntity, devices);
+  await insertRows(
+    manager,
+    DeviceLabelEntity,
+    devices.flatMap(({ id, labels }) => labels.map((label) => ({ deviceId: id, label }))),
+  );
+  await insertRows(
+    manager,
+    DeviceTermEntity,
+    devices.flatMap((device) => termsOf(device).map((term) => ({ deviceId: device.id, term }))),
+  );
+  await insertRows(
+    manager,
+    DevicePersonEntity,
+    devices.flatMap((device) => ownerOf(device, now)),
+  );
+  const records = devices.map((device) => actorsChange(actor, 'device.created', device));
+  await insertRows(manager, AuditEntryEntity, auditEntries(now, records));
+}
+
+const ownerOf = ({ id, ownerId }: DeviceEntity, now: number): DevicePersonEntity[] =>
+  ownerId === null ? [] : [{ deviceId: id, userId: ownerId, access: 'owner', createdAt: new Date(now) }];
