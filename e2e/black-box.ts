@@ -12,6 +12,7 @@ import { resends } from './parts/resends.ts';
 import { revocation } from './parts/revocation.ts';
 import { rights } from './parts/rights.ts';
 import { theLine } from './parts/the-line.ts';
+import { waysIn } from './parts/ways-in.ts';
 
 /** What one service may have resident after the whole suite, in bytes. */
 const RESIDENT_BYTES = 700 * 1_048_576;
@@ -21,6 +22,7 @@ jest.setTimeout(60_000);
 /** Everything that is the same in every house. */
 export function blackBox(house: () => House): void {
   theLine(house);
+  waysIn(house);
   replicas(house);
   resends(house);
   rights(house);

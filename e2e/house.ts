@@ -23,11 +23,19 @@ export interface House {
   /** Addresses of the replicas of telemetry, for clients that are to meet on different ones; `[url]` where there is one. */
   replicas: string[];
   admin: { email: string; password: string };
+  /** With what devices ask for a token by their uuid; undefined where nobody may. */
+  deviceKeys?: DeviceKeys;
   /** Everything secret that was used so far: none of it may be in a log. */
   secrets: Set<string>;
   /** Undefined for a house that somebody else runs. */
   own?: OwnProcesses;
   stop(): Promise<void>;
+}
+
+/** The secret keys of document 002: which one a device has makes it a master or an agent. */
+export interface DeviceKeys {
+  master: string;
+  agent: string;
 }
 
 /** The processes of a house that is our own. */
@@ -76,9 +84,24 @@ export const NEUTRAL: Environment = {
   LOG_LEVEL: 'info',
   SIGNUP_ATTEMPTS: '100000',
   DEBUG_PROVISIONING: 'on',
+  PROVISIONING_RATE: '1000000',
+  DEVICE_REGISTRATION: undefined,
+  LOCATION_URL: undefined,
+  LOCATION_MMDB: undefined,
+  LOCATION_COUNTRY: 'Iceland',
+  LOCATION_STATE: 'Vesturland',
+  LOCATION_LATITUDE: '64.54',
+  LOCATION_LONGITUDE: '-21.92',
 };
 
 const newSecret = (): string => randomBytes(24).toString('base64url');
+
+const newDeviceKeys = (): DeviceKeys => ({ master: newSecret(), agent: newSecret() });
+
+const environmentOf = ({ master, agent }: DeviceKeys): Environment => ({
+  DEVICE_MASTER_SECRET_KEY: master,
+  DEVICE_AGENT_SECRET_KEY: agent,
+});
 
 const newAdministrator = (): House['admin'] => ({ email: 'admin@fieldline.example', password: newSecret() });
 
@@ -87,7 +110,9 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
   const [mysql, mongodb, nats] = await Promise.all([startMysql(), startMongo(), startNats()]);
   const admin = newAdministrator();
   const secretKey = newSecret();
-  const common = { ...NEUTRAL, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
+  const deviceKeys = newDeviceKeys();
+  const ours = { ...NEUTRAL, ...environmentOf(deviceKeys) };
+  const common = { ...ours, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
   const databaseUrl = async (): Promise<string> => (await freshMysqlDatabase(mysql.url)).url;
   const registryDatabase = await databaseUrl();
   const mongodbUrl = `${mongodb.url}/readings`;
@@ -120,7 +145,8 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     url: nginx.url,
     replicas: addressesOf('telemetry').map((address) => `http://${address}`),
     admin,
-    secrets: new Set([admin.password, secretKey]),
+    deviceKeys,
+    secrets: new Set([admin.password, secretKey, ...Object.values(deviceKeys)]),
     own: {
       services,
       addresses: Object.fromEntries(started.map(({ name, address }) => [name, `http://${address}`])),
@@ -182,15 +208,18 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   const dataDir = options.dataDir ?? (await tempDir()).path;
   const port = options.port ?? (await freePort());
   const admin = newAdministrator();
-  const env = { ...NEUTRAL, DATA_DIR: dataDir, ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password };
+  const deviceKeys = newDeviceKeys();
+  const ours = { ...NEUTRAL, ...environmentOf(deviceKeys) };
+  const env = { ...ours, DATA_DIR: dataDir, ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password };
   const service = await startService('standalone', 'standalone', port, { ...env, ...environment }, args);
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
     replicas: [url],
     admin,
+    deviceKeys,
     dataDir,
-    secrets: new Set([admin.password]),
+    secrets: new Set([admin.password, ...Object.values(deviceKeys)]),
     own: {
       services: { standalone: service },
       addresses: { standalone: url },
@@ -202,12 +231,16 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   };
 }
 
-/** A house that somebody else runs: E2E_URL, E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD in the environment. */
+/**
+ * A house that somebody else runs: E2E_URL, E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD in the environment, and where devices ask by their uuid,
+ * its DEVICE_MASTER_SECRET_KEY and DEVICE_AGENT_SECRET_KEY.
+ */
 export async function remoteHouse(environment: NodeJS.ProcessEnv): Promise<House> {
   const { E2E_URL: url = '', E2E_ADMIN_EMAIL: email, E2E_ADMIN_PASSWORD: password } = environment;
   if (email === undefined || password === undefined) {
     throw new Error('E2E_URL is set: E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD are needed with it');
   }
+  const { DEVICE_MASTER_SECRET_KEY: master, DEVICE_AGENT_SECRET_KEY: agent } = environment;
   const house = url.replace(/\/+$/, '');
   await waitUntil(async () => (await fetch(`${house}/.well-known/jwks.json`)).ok, {
     what: `${house} answers`,
@@ -217,6 +250,7 @@ export async function remoteHouse(environment: NodeJS.ProcessEnv): Promise<House
     url: house,
     replicas: [house],
     admin: { email, password },
+    ...(master !== undefined && agent !== undefined ? { deviceKeys: { master, agent } } : {}),
     secrets: new Set([password]),
     stop: () => Promise.resolve(),
   };
