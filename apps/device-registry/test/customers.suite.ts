@@ -91,7 +91,7 @@ export function customersSuite(database: () => Promise<string>): void {
     expect(refused.body).toMatchObject({
       status: 409,
       code: 'CUSTOMER_IN_USE',
-      detail: expect.stringContaining('1 devices'),
+      detail: expect.stringContaining('1 devices, 0 assets'),
     });
     await registry.call(admin, `DELETE /api/devices/${device.body.id}`);
     USERS_OF.set(id, 2);

@@ -91,7 +91,7 @@ export function importsSuite(database: () => Promise<string>): void {
     const { id: customer } = await newCustomer();
     await run([{ name: 'A' }, { name: 'B' }].map((row) => ({ ...row, customer })));
     const ids = (await devicesOf(customer)).map(({ id }) => id).sort();
-    const entries = await registry.dataSource.manager.findBy(AuditEntryEntity, { customerId: customer });
+    const entries = await registry.dataSource.manager.findBy(AuditEntryEntity, { customerId: customer, subjectKind: 'device' });
     expect(entries.map(({ subjectId }) => subjectId).sort()).toEqual(ids);
     expect(entries[0]).toMatchObject({ action: 'device.created', actorKind: 'user', actorId: admin.principal.userId });
     const told = registry.heard('registry.device.changed').filter(({ device }) => device.customerId === customer);

@@ -60,10 +60,11 @@ export class CustomersController {
   @ApiResponse({ status: 201, description: 'Made', standardSchema: CustomerView })
   @ApiProblems('CUSTOMER_NUMBER_TAKEN')
   async create(
+    @Caller() caller: UserPrincipal,
     @Body({ schema: CustomerDocument }) document: CustomerDocument,
     @Res({ passthrough: true }) response: Response,
   ): Promise<CustomerView> {
-    return tagged(response, await this.customers.create(document));
+    return tagged(response, await this.customers.create(caller, document));
   }
 
   @Patch(':id')
@@ -72,12 +73,13 @@ export class CustomersController {
   @ApiResponse({ status: 200, description: 'Changed, as JSON merge patch (RFC 7396)', standardSchema: CustomerView })
   @ApiProblems('NOT_FOUND', 'CUSTOMER_NUMBER_TAKEN', 'VERSION_MISMATCH')
   async change(
+    @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,
     @Body({ schema: CustomerPatch }) patch: CustomerPatch,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) response: Response,
   ): Promise<CustomerView> {
-    return tagged(response, await this.customers.change(id, patch, ifMatch));
+    return tagged(response, await this.customers.change(caller, id, patch, ifMatch));
   }
 
   @Delete(':id')
@@ -87,9 +89,10 @@ export class CustomersController {
   @ApiResponse({ status: 204, description: 'Deleted' })
   @ApiProblems('NOT_FOUND', 'CUSTOMER_IN_USE', 'VERSION_MISMATCH')
   remove(
+    @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,
     @Headers('if-match') ifMatch: string | undefined,
   ): Promise<void> {
-    return this.customers.remove(id, ifMatch);
+    return this.customers.remove(caller, id, ifMatch);
   }
 }

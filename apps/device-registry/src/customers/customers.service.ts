@@ -5,10 +5,13 @@ import { DataSource } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
 import { RpcClient } from '#messaging';
 import { requireMatch, uuid7 } from '#platform';
-import { inTransaction, isUniqueViolation, keysetPage, orderOf, rowLock } from '#sql';
+import { inTransaction, isForeignKeyViolation, isUniqueViolation, keysetPage, orderOf, rowLock } from '#sql';
+import { AssetEntity } from '../assets/asset.entity.ts';
+import { actorOf, actorsChange, audit, changesBetween, type AuditRecord } from '../audit/audit.ts';
 import { CLOCK, type Clock } from '../clock.ts';
 import { rangeOf } from '../devices/search-terms.ts';
 import { REGISTRY } from '../data-source-name.ts';
+import { customerNamed } from './customer-reference.ts';
 import { CustomerEntity } from './customer.entity.ts';
 import {
   customerView,
@@ -56,7 +59,7 @@ export class Customers {
   }
 
   /** Throws `CUSTOMER_NUMBER_TAKEN`. */
-  async create(document: CustomerDocument): Promise<CustomerView> {
+  async create(caller: UserPrincipal, document: CustomerDocument): Promise<CustomerView> {
     const now = this.now();
     const row = this.dataSource.manager.create(CustomerEntity, {
       ...columnsOf(document),
@@ -66,12 +69,21 @@ export class Customers {
       createdAt: new Date(now),
       updatedAt: new Date(now),
     });
-    await orNumberTaken(document.number, () => this.dataSource.manager.insert(CustomerEntity, row));
-    return customerView(row);
+    return inTransaction(this.dataSource, async (manager) => {
+      await orNumberTaken(document.number, () => manager.insert(CustomerEntity, row));
+      await audit(manager, now, record(caller, 'created', row));
+      return customerView(row);
+    });
   }
 
   /** Throws `NOT_FOUND`, `CUSTOMER_NUMBER_TAKEN`, `VERSION_MISMATCH`. A limit below the present number of devices only stops new ones. */
-  async change(id: string, patch: CustomerPatch, ifMatch: string | undefined): Promise<CustomerView> {
+  async change(
+    caller: UserPrincipal,
+    id: string,
+    patch: CustomerPatch,
+    ifMatch: string | undefined,
+  ): Promise<CustomerView> {
+    const now = this.now();
     return inTransaction(this.dataSource, async (manager) => {
       const row = await lockedCustomer(manager, id);
       requireMatch(ifMatch, row.version);
@@ -79,29 +91,32 @@ export class Customers {
       const change = {
         ...columnsOf({ number, name, deviceLimit }),
         version: row.version + 1,
-        updatedAt: new Date(this.now()),
+        updatedAt: new Date(now),
       };
       await orNumberTaken(number, () => manager.update(CustomerEntity, { id }, change));
-      return customerView({ ...row, ...change });
+      const after = { ...row, ...change };
+      const changes = changesBetween(documentOf(row), documentOf(after));
+      if (Object.keys(changes).length > 0) await audit(manager, now, { ...record(caller, 'updated', after), changes });
+      return customerView(after);
     });
   }
 
-  /** Throws `NOT_FOUND`, `CUSTOMER_IN_USE` while there are devices or users of it, `VERSION_MISMATCH`. */
-  async remove(id: string, ifMatch: string | undefined): Promise<void> {
+  /** Throws `NOT_FOUND`, `CUSTOMER_IN_USE` while there are devices, assets or users of it, `VERSION_MISMATCH`. */
+  async remove(caller: UserPrincipal, id: string, ifMatch: string | undefined): Promise<void> {
     const users = await this.rpc.call('auth.users.count', { customerId: id });
     await inTransaction(this.dataSource, async (manager) => {
       const row = await lockedCustomer(manager, id);
       requireMatch(ifMatch, row.version);
-      if (users.count > 0 || row.deviceCount > 0) throw inUse(row.deviceCount, users.count);
-      await manager.delete(CustomerEntity, { id });
+      const assets = await manager.countBy(AssetEntity, { customerId: id });
+      if (users.count + row.deviceCount + assets > 0) throw inUse(row.deviceCount, assets, users.count);
+      await orInUse(() => manager.delete(CustomerEntity, { id }));
+      await audit(manager, this.now(), record(caller, 'deleted', row));
     });
   }
 
   /** By id, else by number; null if there is none. */
   async find(customer: string): Promise<{ id: string; number: string } | null> {
-    const row =
-      (await this.dataSource.manager.findOneBy(CustomerEntity, { id: customer })) ??
-      (await this.dataSource.manager.findOneBy(CustomerEntity, { number: customer }));
+    const row = await customerNamed(this.dataSource.manager, customer);
     return row && { id: row.id, number: row.number };
   }
 }
@@ -122,11 +137,33 @@ async function lockedCustomer(manager: EntityManager, id: string): Promise<Custo
 const notFound = (id: string): CodedError =>
   new CodedError('NOT_FOUND', `There is no customer ${id} among those you may see.`);
 
-const inUse = (devices: number, users: number): CodedError =>
+const documentOf = ({ number, name, deviceLimit }: CustomerDocument): CustomerDocument => ({
+  number,
+  name,
+  deviceLimit,
+});
+
+const record = (
+  caller: UserPrincipal,
+  what: 'created' | 'updated' | 'deleted',
+  { id, name }: CustomerEntity,
+): AuditRecord => actorsChange(actorOf(caller), `customer.${what}`, { id, name, customerId: id });
+
+const inUse = (devices: number, assets: number, users: number): CodedError =>
   new CodedError(
     'CUSTOMER_IN_USE',
-    `The customer still has ${String(devices)} devices and ${String(users)} users: move or delete those first.`,
+    `The customer still has ${String(devices)} devices, ${String(assets)} assets and ${String(users)} users: move or delete those first.`,
   );
+
+/** What was given to the customer just now is seen by the database. */
+async function orInUse(remove: () => Promise<unknown>): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    if (!isForeignKeyViolation(error)) throw error;
+    throw new CodedError('CUSTOMER_IN_USE', 'The customer was given something just now: move or delete that first.');
+  }
+}
 
 async function orNumberTaken(number: string, write: () => Promise<unknown>): Promise<void> {
   try {

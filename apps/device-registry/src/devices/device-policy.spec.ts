@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DeviceAction, DeviceKind, DevicePrincipal, Principal, Role, UserPrincipal } from '#contracts';
-import { allows, mayPlaceWith, startOf, visibleDevices, type PolicyDevice } from './device-policy.ts';
+import type {
+  DeviceAction,
+  DeviceKind,
+  DevicePrincipal,
+  DeviceShare,
+  Principal,
+  Role,
+  UserPrincipal,
+} from '#contracts';
+import { allows, mayPlaceWith, startOf, visibleDevices, type PolicyDevice, type Visibility } from './device-policy.ts';
 
 const MINE = '00000000-0000-7000-8000-000000000001';
 const ACME = '00000000-0000-7000-8000-00000000000a';
@@ -66,6 +74,11 @@ const table: [what: string, PolicyDevice, allowed: Record<string, string>][] = [
   ['a device behind another gateway', device({ masterId: OTHER }), { admin: ALL, 'the device itself': SEND }],
 ];
 
+function isListed(visible: Visibility, { ownerId, customerId }: PolicyDevice): boolean {
+  if (typeof visible === 'string') return visible === 'all';
+  return 'userId' in visible ? ownerId === visible.userId : customerId === visible.customerId;
+}
+
 const actions: DeviceAction[] = ['read', 'write', 'manage'];
 const cases = table.flatMap(([what, subject, allowed]) =>
   Object.entries(callers).map(([who, caller]) => ({ what, subject, who, caller, allowed: allowed[who] ?? '' })),
@@ -80,13 +93,35 @@ describe('the device policy', () => {
     'the list of $who has $what exactly if they may read it',
     ({ caller, subject }) => {
       if (caller.kind !== 'user') return;
-      const visible = visibleDevices(caller);
-      const listed =
-        visible === 'all' ||
-        (visible !== 'none' && Object.entries(visible).every(([key, id]) => Object(subject)[key] === id));
-      expect(listed).toBe(allows(caller, 'read', subject));
+      expect(isListed(visibleDevices(caller), subject)).toBe(allows(caller, 'read', subject));
     },
   );
+
+  const shared: [share: DeviceShare, allowed: string][] = [
+    ['read', 'read'],
+    ['write', SEND],
+    ['owner', ALL],
+  ];
+  test.each(shared)('a user who has %s of a device may [%s] it, whosever it is otherwise', (share, allowed) => {
+    for (const [, subject] of table.filter(([, { ownerId }]) => ownerId !== MINE)) {
+      for (const customer of [null, ACME, OTHER]) {
+        const may = actions.filter((action) => allows(person('user', customer), action, subject, share));
+        expect(may.join(' ')).toBe(allowed);
+      }
+    }
+  });
+
+  test('a share takes nothing from an operator or administrator', () => {
+    const subject = device({ customerId: ACME, ownerId: OTHER });
+    for (const caller of [person('operator', ACME), person('admin', null)]) {
+      expect(actions.filter((action) => allows(caller, action, subject, 'read')).join(' ')).toBe(ALL);
+    }
+  });
+
+  test('a share is for people: a device that calls has none', () => {
+    const caller = deviceOf(MINE, 'gateway');
+    expect(actions.filter((action) => allows(caller, action, device({}), 'owner'))).toEqual([]);
+  });
 
   test.each<[Role, string | null, string | null, boolean]>([
     ['admin', null, OTHER, true],

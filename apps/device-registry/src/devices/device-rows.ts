@@ -5,6 +5,9 @@ import { isForeignKeyViolation, isUniqueViolation, rowLock } from '#sql';
 import { actorsChange, audit, changesBetween } from '../audit/audit.ts';
 import { leavePlace, movePlace, takePlace } from '../customers/device-places.ts';
 import { DevicePersonEntity } from '../people/device-person.entity.ts';
+import { ownerColumns, replaceOwner } from '../people/ownership.ts';
+import { deleteRelations, requireUnrelated } from '../relations/relation-rows.ts';
+import { RelationEntity } from '../relations/relation.entity.ts';
 import { deviceView } from './device.schemas.ts';
 import { DeviceEntity, DeviceLabelEntity, DeviceTermEntity } from './device.entity.ts';
 import { termsOf } from './search-terms.ts';
@@ -22,7 +25,8 @@ export type DeviceColumns = Pick<
   | 'masterId'
   | 'labels'
   | 'attributes'
->;
+> &
+  Partial<Pick<DeviceEntity, 'ownerId'>>;
 
 /** Who changes something, and when (ms since the epoch). */
 export interface Change {
@@ -72,16 +76,21 @@ export async function insertDevice(manager: EntityManager, device: NewDevice, ch
   return row;
 }
 
-/** Changes a locked device. Throws as {@link insertDevice} does. */
+/**
+ * Changes a locked device, without `ownerId` not its owner. Throws as {@link insertDevice} does, and `STILL_RELATED` for a move to
+ * another customer.
+ */
 export async function updateDevice(
   manager: EntityManager,
   before: DeviceEntity,
-  columns: DeviceColumns,
+  { ownerId = before.ownerId, ...columns }: DeviceColumns,
   { actor, now }: Change,
 ): Promise<DeviceEntity> {
+  if (columns.customerId !== before.customerId) await requireUnrelated(manager, before.id);
   await movePlace(manager, before.customerId, columns.customerId);
   const change = {
     ...columns,
+    ...ownerColumns(before, ownerId),
     sortName: columns.name.toLowerCase(),
     customerScope: columns.customerId ?? '',
     provisionedMac: columns.macAddress === before.macAddress ? before.provisionedMac : null,
@@ -92,6 +101,7 @@ export async function updateDevice(
   await explained(after, () => manager.update(DeviceEntity, { id: before.id }, change as object));
   await replaceLabels(manager, before, after);
   await replaceTerms(manager, before, after);
+  await replaceOwner(manager, before, ownerId, now);
   const changes = changesBetween(described(before), described(after));
   if (Object.keys(changes).length > 0) {
     await audit(manager, now, { ...actorsChange(actor, 'device.updated', after), changes });
@@ -99,16 +109,17 @@ export async function updateDevice(
   return after;
 }
 
-/** Deletes a locked device with its credentials. Throws `DEVICE_IN_USE` while devices are behind it. */
-export async function deleteDevice(manager: EntityManager, row: DeviceEntity, { actor, now }: Change): Promise<void> {
+/** Deletes a locked device with its credentials, shares and relations. Throws `DEVICE_IN_USE` while devices are behind it. */
+export async function deleteDevice(manager: EntityManager, row: DeviceEntity, change: Change): Promise<void> {
   const { id, customerId } = row;
   await leavePlace(manager, customerId);
+  await deleteRelations(manager, await manager.findBy(RelationEntity, { toDeviceId: id }), change);
   try {
     await manager.delete(DeviceEntity, { id });
   } catch (error) {
     throw isForeignKeyViolation(error) ? deviceInUse(id) : error;
   }
-  await audit(manager, now, actorsChange(actor, 'device.deleted', row));
+  await audit(manager, change.now, actorsChange(change.actor, 'device.deleted', row));
 }
 
 /** What of a device the audit trail compares. */

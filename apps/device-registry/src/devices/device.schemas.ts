@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { DeviceKind, DeviceState, MacAddress, pageOf, type DeviceRef } from '#contracts';
 import { listQuery } from '#sql';
+import { Attributes, AttributesPatch } from '../attributes.ts';
 import { text } from '../text.ts';
-import { attributesProblem } from './attributes.ts';
 import type { DeviceEntity } from './device.entity.ts';
 
 const MAX_LABELS = 32;
@@ -14,10 +14,8 @@ const Labels = z
   .array(Label)
   .max(MAX_LABELS)
   .transform((labels) => [...new Set(labels)]);
-const Attributes = z.record(z.string(), z.unknown()).superRefine((attributes, context) => {
-  const problem = attributesProblem(attributes);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-});
+const CustomerReference = text(64).nullable().optional();
+const ProfileReference = text(128).nullable();
 
 /** What somebody says of a device. */
 export const DeviceDocument = z
@@ -26,8 +24,8 @@ export const DeviceDocument = z
     kind: DeviceKind.default('direct'),
     macAddress: MacAddress.nullable().default(null),
     serial: Serial.nullable().default(null),
-    customer: z.uuid().nullable().optional().describe('Id of the customer; by default the one of whoever asks'),
-    profile: z.uuid().nullable().default(null).describe('Id of a device profile'),
+    customer: CustomerReference.describe('Id or number of the customer; by default the one of whoever asks'),
+    profile: ProfileReference.default(null).describe('Id or name of a device profile'),
     enabled: z.boolean().default(true).describe('false: none of its credentials is accepted'),
     master: z.uuid().nullable().default(null).describe('Id of the gateway or master that the device is behind'),
     labels: Labels.default([]),
@@ -43,12 +41,17 @@ export const DevicePatch = z
     kind: DeviceKind.optional(),
     macAddress: MacAddress.nullable().optional(),
     serial: Serial.nullable().optional(),
-    customer: z.uuid().nullable().optional(),
-    profile: z.uuid().nullable().optional(),
+    customer: CustomerReference,
+    profile: ProfileReference.optional(),
+    owner: z
+      .uuid()
+      .nullable()
+      .optional()
+      .describe('Id of the user whose device it is; administrators and operators only'),
     enabled: z.boolean().optional(),
     master: z.uuid().nullable().optional(),
     labels: Labels.nullable().optional(),
-    attributes: z.record(z.string(), z.unknown()).nullable().optional(),
+    attributes: AttributesPatch.optional(),
   })
   .meta({ id: 'RegistryDevicePatch' });
 export type DevicePatch = z.output<typeof DevicePatch>;

@@ -4,13 +4,15 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError, type DeviceAction, type DeviceShare, type Page, type UserPrincipal } from '#contracts';
 import { Events } from '#messaging';
 import { actorOf } from '../audit/audit.ts';
-import { invalidInput, requireMatch } from '#platform';
+import { requireMatch } from '#platform';
 import { inTransaction, keysetPage, orderOf } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
-import { noSuchCustomer } from '../customers/device-places.ts';
+import { placeOf } from '../customers/customer-reference.ts';
 import { REGISTRY } from '../data-source-name.ts';
-import { DeviceProfileEntity } from '../profiles/device-profile.entity.ts';
-import { allows, mayPlaceWith, startOf, visibleDevices } from './device-policy.ts';
+import { mergePatch } from '../merge-patch.ts';
+import { shareOf } from '../people/shares.ts';
+import { DEVICE_PROFILE, profileIdOf } from '../profiles/profile-kinds.ts';
+import { allows, startOf, visibleDevices } from './device-policy.ts';
 import { deviceQuery } from './device-query.ts';
 import {
   deleteDevice,
@@ -30,9 +32,7 @@ import {
   type DeviceQuery,
   type DeviceView,
 } from './device.schemas.ts';
-import { shareOf } from '../people/shares.ts';
 import { canBeMaster, checkMaster } from './masters.ts';
-import { mergePatch } from './merge-patch.ts';
 
 const SORTED_BY = { createdAt: 'createdAt', name: 'sortName' } as const;
 /** A deadlock is rare and short, yet fifty requests at once may meet several. */
@@ -56,18 +56,20 @@ export class Devices {
   /** Throws `NOT_FOUND` for a device that is not there or not the caller's. */
   async get(caller: UserPrincipal, id: string): Promise<DeviceView> {
     const { manager } = this.dataSource;
-    const row = await manager.findOneBy(DeviceEntity, { id });
-    return deviceView(requireAllowed(caller, 'read', id, row, row && (await shareOf(manager, caller, row))));
+    return deviceView(await allowedDevice(manager, caller, 'read', id, await manager.findOneBy(DeviceEntity, { id })));
   }
 
   /** Throws `INVALID_INPUT` for a customer or master that is not the caller's, `DEVICE_LIMIT_REACHED`, `MAC_TAKEN`, `CONFLICT`. */
   async create(caller: UserPrincipal, document: DeviceDocument): Promise<DeviceView> {
     const start = startOf(caller);
-    const columns = columnsOf(document, start.customerId);
-    if (!mayPlaceWith(caller, columns.customerId)) throw noSuchCustomer();
     const row = await this.transaction(async (manager) => {
+      const named = namedBy(document, start.customerId);
+      const columns = {
+        ...named,
+        customerId: await placeOf(manager, caller, named.customerId),
+        profileId: await profileIdOf(manager, DEVICE_PROFILE, named.profileId),
+      };
       await checkMaster(manager, caller, columns.masterId, null);
-      await checkProfile(manager, columns.profileId);
       return insertDevice(manager, { ...columns, ownerId: start.ownerId }, this.by(caller));
     });
     this.events.publish('registry.device.changed', { change: 'created', device: deviceRef(row) });
@@ -82,10 +84,9 @@ export class Devices {
     ifMatch: string | undefined,
   ): Promise<DeviceView> {
     const row = await this.transaction(async (manager) => {
-      const before = requireAllowed(caller, 'manage', id, await lockedDevice(manager, id));
+      const before = await allowedDevice(manager, caller, 'manage', id, await lockedDevice(manager, id));
       requireMatch(ifMatch, before.version);
-      const columns = patched(before, patch);
-      await this.checkChange(manager, caller, before, columns);
+      const columns = await this.changed(manager, caller, before, patch);
       return updateDevice(manager, before, columns, this.by(caller));
     });
     if (!row.enabled) this.events.publish('registry.credentials.revoked', { deviceId: id, credentialId: null });
@@ -96,7 +97,7 @@ export class Devices {
   /** Ends its credentials too. Throws `NOT_FOUND`, `DEVICE_IN_USE`, `VERSION_MISMATCH`. */
   async remove(caller: UserPrincipal, id: string, ifMatch: string | undefined): Promise<void> {
     const row = await this.transaction(async (manager) => {
-      const device = requireAllowed(caller, 'manage', id, await lockedDevice(manager, id));
+      const device = await allowedDevice(manager, caller, 'manage', id, await lockedDevice(manager, id));
       requireMatch(ifMatch, device.version);
       await deleteDevice(manager, device, this.by(caller));
       return device;
@@ -105,17 +106,27 @@ export class Devices {
     this.events.publish('registry.device.changed', { change: 'deleted', device: deviceRef(row) });
   }
 
-  private async checkChange(
+  /** What a device is after a patch; throws a ZodError for a result that is no device. */
+  private async changed(
     manager: EntityManager,
     caller: UserPrincipal,
     before: DeviceEntity,
-    after: DeviceColumns,
-  ): Promise<void> {
-    if (after.customerId !== before.customerId && !mayPlaceWith(caller, after.customerId)) throw noSuchCustomer();
-    if (after.profileId !== before.profileId) await checkProfile(manager, after.profileId);
+    { owner = before.ownerId, ...patch }: DevicePatch,
+  ): Promise<DeviceColumns> {
+    const named = namedBy(DeviceDocument.parse(mergePatch(documentOf(before), patch)), null);
+    const { customerId, profileId } = before;
+    if (owner !== before.ownerId) requireOwnersGiver(caller);
+    const after = {
+      ...named,
+      ownerId: owner,
+      customerId: named.customerId === customerId ? customerId : await placeOf(manager, caller, named.customerId),
+      profileId:
+        named.profileId === profileId ? profileId : await profileIdOf(manager, DEVICE_PROFILE, named.profileId),
+    };
     if (after.masterId !== before.masterId) await checkMaster(manager, caller, after.masterId, before.id);
     const losesChildren = canBeMaster(before.kind) && !canBeMaster(after.kind);
     if (losesChildren && (await manager.existsBy(DeviceEntity, { masterId: before.id }))) throw deviceInUse(before.id);
+    return after;
   }
 
   private by(caller: UserPrincipal): Change {
@@ -127,13 +138,10 @@ export class Devices {
   }
 }
 
-/** Throws `INVALID_INPUT` for an id that is no device profile's. */
-async function checkProfile(manager: EntityManager, profileId: string | null): Promise<void> {
-  if (profileId === null || (await manager.existsBy(DeviceProfileEntity, { id: profileId }))) return;
-  throw invalidInput('/profile', 'is not the id of a device profile (GET /api/device-profiles lists them)');
-}
-
-/** The device, if the caller may do that with it; `NOT_FOUND` in the same words whether or not there is such a device. */
+/**
+ * The device, if the caller may do that with it. Throws `NOT_FOUND`, in the same words whether or not there is such a device, and
+ * `FORBIDDEN` for one that was shared with them for less.
+ */
 export function requireAllowed(
   caller: UserPrincipal,
   action: DeviceAction,
@@ -142,10 +150,35 @@ export function requireAllowed(
   share: DeviceShare | null = null,
 ): DeviceEntity {
   if (row && allows(caller, action, row, share)) return row;
+  if (row && share !== null) {
+    throw new CodedError(
+      'FORBIDDEN',
+      `The device is shared with you, access ${share}: to ${action} it is for its owner, or an operator of its customer.`,
+    );
+  }
   throw new CodedError('NOT_FOUND', `There is no device ${id} among those you may see.`);
 }
 
-const columnsOf = (
+/** As {@link requireAllowed}, with what was shared with the caller. */
+export const allowedDevice = async (
+  manager: EntityManager,
+  caller: UserPrincipal,
+  action: DeviceAction,
+  id: string,
+  row: DeviceEntity | null,
+): Promise<DeviceEntity> => requireAllowed(caller, action, id, row, row && (await shareOf(manager, caller, row)));
+
+/** The owner of a device changes by a claim, a release, or those who keep the devices of its customer. Throws `FORBIDDEN`. */
+function requireOwnersGiver({ role }: UserPrincipal): void {
+  if (role !== 'user') return;
+  throw new CodedError(
+    'FORBIDDEN',
+    'Only an operator or administrator sets the owner: give the device up (POST /api/devices/:id/release) for its next owner to claim it.',
+  );
+}
+
+/** The columns that a document says, with customer and profile as they are named there. */
+const namedBy = (
   { customer, profile, master, ...rest }: DeviceDocument,
   customerByDefault: string | null,
 ): DeviceColumns => ({
@@ -155,10 +188,8 @@ const columnsOf = (
   masterId: master,
 });
 
-/** The columns after a merge patch; throws a ZodError for a result that is no device. */
-function patched(before: DeviceEntity, patch: DevicePatch): DeviceColumns {
-  const { name, kind, macAddress, serial, labels, attributes, customerId, profileId, enabled, masterId } = before;
+function documentOf(row: DeviceEntity): DeviceDocument {
+  const { name, kind, macAddress, serial, labels, attributes, customerId, profileId, enabled, masterId } = row;
   const documented = { name, kind, macAddress, serial, labels, attributes, enabled };
-  const document = { ...documented, customer: customerId, profile: profileId, master: masterId };
-  return columnsOf(DeviceDocument.parse(mergePatch(document, patch)), null);
+  return { ...documented, customer: customerId, profile: profileId, master: masterId };
 }

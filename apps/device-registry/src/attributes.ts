@@ -1,10 +1,20 @@
-import { isStorable } from '../text.ts';
+import { z } from 'zod';
 import { MAX_DEPTH } from './merge-patch.ts';
+import { isStorable } from './text.ts';
 
-/** Largest attributes of a device, in bytes of UTF-8 as serialised. */
+/** Largest attributes of one thing, in bytes of UTF-8 as serialised. */
 const MAX_BYTES = 16_384;
 
-/** Why a JSON object cannot be the attributes of a device; undefined if it can. */
+/** What somebody keeps with a device, an asset or a profile: any JSON object up to 16 KiB and 32 levels. */
+export const Attributes = z.record(z.string(), z.unknown()).superRefine((attributes, context) => {
+  const problem = attributesProblem(attributes);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
+
+/** A change of attributes as JSON merge patch, to be checked once it is merged. */
+export const AttributesPatch = z.record(z.string(), z.unknown()).nullable();
+
+/** Why a JSON object cannot be attributes; undefined if it can. */
 export function attributesProblem(attributes: Record<string, unknown>): string | undefined {
   const problem = problemIn(attributes, 0);
   if (problem !== undefined) return problem;

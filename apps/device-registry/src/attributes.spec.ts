@@ -3,7 +3,7 @@ import { attributesProblem } from './attributes.ts';
 
 const nested = (levels: number): unknown => JSON.parse('{"a":'.repeat(levels) + '1' + '}'.repeat(levels));
 
-describe('attributes of a device', () => {
+describe('attributes', () => {
   test.each<[string, Record<string, unknown>]>([
     ['nothing', {}],
     ['values of every kind', { a: 1, b: 'ü 😀', c: null, d: [true, { e: -0.5 }] }],

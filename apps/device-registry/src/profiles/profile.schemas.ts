@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { pageOf } from '#contracts';
+import { listQuery } from '#sql';
+import { Attributes, AttributesPatch } from '../attributes.ts';
+import { text } from '../text.ts';
+import type { ProfileRow } from './profile-kinds.ts';
+
+const Name = text(128).describe('Unique in any case');
+const Description = text(1_024).nullable();
+
+/** What somebody says of a profile. */
+export const ProfileDocument = z
+  .strictObject({ name: Name, description: Description.default(null), attributes: Attributes.default({}) })
+  .meta({ id: 'RegistryNewProfile' });
+export type ProfileDocument = z.output<typeof ProfileDocument>;
+
+/** A change of a profile, as JSON merge patch (RFC 7396). */
+export const ProfilePatch = z
+  .strictObject({
+    name: Name.optional(),
+    description: Description.optional(),
+    attributes: AttributesPatch.optional(),
+  })
+  .meta({ id: 'RegistryProfilePatch' });
+export type ProfilePatch = z.output<typeof ProfilePatch>;
+
+export const ProfileQuery = listQuery('name', 'createdAt');
+export type ProfileQuery = z.output<typeof ProfileQuery>;
+
+/** A profile; times are ms since the epoch. */
+export const ProfileView = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    description: z.string().nullable(),
+    attributes: z.record(z.string(), z.unknown()),
+    createdAt: z.int(),
+    updatedAt: z.int(),
+    version: z.int(),
+  })
+  .meta({ id: 'RegistryProfile' });
+export type ProfileView = z.output<typeof ProfileView>;
+
+export const ProfilePage = pageOf(ProfileView).meta({ id: 'RegistryProfilePage' });
+
+export const profileView = (row: ProfileRow): ProfileView => ({
+  id: row.id,
+  name: row.name,
+  description: row.description,
+  attributes: row.attributes,
+  createdAt: row.createdAt.getTime(),
+  updatedAt: row.updatedAt.getTime(),
+  version: row.version,
+});
