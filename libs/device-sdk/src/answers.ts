@@ -4,7 +4,7 @@ import { z } from 'zod';
  * What a platform says, as a device reads it: the shapes of Receipt and Refusal in the contracts, but open to codes that
  * a newer platform may have, since devices are updated later than platforms.
  */
-const Receipt = z.object({
+export const Receipt = z.object({
   ok: z.literal(true),
   batchId: z.string(),
   accepted: z.number(),

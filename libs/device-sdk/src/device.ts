@@ -5,12 +5,19 @@ import { type BackoffOptions, DEFAULT_BACKOFF } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Connection } from './link/connection.ts';
 import { type BatchOptions, Sender } from './link/sender.ts';
-import { type GetToken, Tokens } from './link/tokens.ts';
+import {
+  type CredentialSource,
+  Credentials,
+  type DeviceCredentials,
+  type GetToken,
+  type Provisioning,
+  byToken,
+} from './link/credentials.ts';
 import { MemoryOutbox } from './outbox/memory-outbox.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { type Stamp, createStamp } from './stamp.ts';
 
-/** How a device reaches its platform. `url` is needed, and one of `token` and `getToken`. */
+/** How a device reaches its platform. `url` is needed, and one of `token`, `credentials`, `getToken` and `provisioning`. */
 export interface DeviceOptions {
   /** Where the platform is, such as `https://iot.example.com`. */
   url: string;
@@ -18,6 +25,10 @@ export interface DeviceOptions {
   token?: string;
   /** Brings tokens that end, such as a person's: see `userLogin`. */
   getToken?: GetToken;
+  /** The user name and password of two-step provisioning, or a token. */
+  credentials?: DeviceCredentials;
+  /** A way in, such as `twoStep`: taken when the device connects, and again when its credentials are refused. */
+  provisioning?: Provisioning;
   /** Where readings wait for their receipts; in memory by default. The device opens and closes it. */
   outbox?: Outbox;
   /** By default 500 readings, 256 KiB, 50 ms. */
@@ -45,7 +56,7 @@ export interface DeviceEvents {
   receipt: [receipt: DeviceReceipt];
   /** The platform will never take this reading: the code says why. It is not sent again. */
   rejected: [rejected: { reading: ReadingInput; code: string; message: string }];
-  /** The token is refused and there is no other. Readings wait; attempts go on, rarely. */
+  /** The credentials are refused and there are no others. Readings wait; attempts go on, rarely. */
   'auth-error': [trouble: Trouble];
   /** The outbox cannot be read just now. */
   'outbox-error': [error: unknown];
@@ -108,7 +119,7 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
     this.connection = new Connection(
       {
         url: options.url,
-        tokens: new Tokens(tokenSource(options)),
+        credentials: new Credentials(sourceOf(options)),
         transports: options.transports ?? ['websocket', 'polling'],
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         backoff,
@@ -247,10 +258,12 @@ function limitBatch(batch: BatchOptions): BatchOptions {
   };
 }
 
-function tokenSource({ token, getToken }: DeviceOptions): { token: string } | { getToken: GetToken } {
-  if (getToken) return { getToken };
-  if (token) return { token };
-  throw new Error('A device needs a token or getToken.');
+function sourceOf({ token, getToken, credentials, provisioning }: DeviceOptions): CredentialSource {
+  if (provisioning) return { provisioning };
+  if (getToken) return { provisioning: byToken(getToken) };
+  if (credentials) return { fixed: credentials };
+  if (token) return { fixed: { token } };
+  throw new Error('A device needs a token, credentials, getToken or provisioning.');
 }
 
 /** Tells the batches of one run from those of another. */

@@ -8,26 +8,43 @@ const Problem = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
-/** Asks the platform; throws a CodedError for a refusal that it names, an Error for anything else that is not a 2xx. */
-export async function ask<T>(reply: z.ZodType<T>, url: string, init: RequestInit = {}): Promise<T> {
-  const response = await request(url, init);
-  const body: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw refusalOf(url, response, body);
-  const parsed = reply.safeParse(body);
-  if (!parsed.success) throw new Error(`${url} gave an answer of another shape: is it a Fieldline platform?`);
-  return parsed.data;
+/** What came back of a request. */
+export interface Reply {
+  url: string;
+  status: number;
+  ok: boolean;
+  /** JSON; undefined if it is none. */
+  body: unknown;
+  /** What `Retry-After` asks for. */
+  retryAfterMs?: number;
 }
 
-/** The body and headers of a POST of JSON. */
-export const jsonPost = (body: object): RequestInit => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(body),
-});
+/** A refusal that has no code which this version of the SDK knows. */
+export class HttpFailure extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly retryAfterMs?: number,
+  ) {
+    super(message);
+    this.name = 'HttpFailure';
+  }
+}
 
-async function request(url: string, init: RequestInit): Promise<Response> {
+/** Asks the platform; throws a CodedError for a refusal that it names, an HttpFailure for others, an Error when no answer came. */
+export async function ask<T>(shape: z.ZodType<T>, url: string, init: RequestInit = {}): Promise<T> {
+  const reply = await request(url, init);
+  if (!reply.ok) throw refusalOf(reply);
+  return readReply(shape, reply);
+}
+
+/** Sends a request and reads the whole answer, whatever it is; throws an Error when none came. */
+export async function request(url: string, init: RequestInit = {}): Promise<Reply> {
   try {
-    return await fetch(url, { ...init, signal: AbortSignal.timeout(15_000) });
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(15_000) });
+    const text = await response.text();
+    const { status, ok, headers } = response;
+    return { url, status, ok, body: jsonOf(text), retryAfterMs: retryAfterOf(headers) };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new Error(`No connection to ${url}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
@@ -36,11 +53,44 @@ async function request(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-function refusalOf(url: string, response: Response, body: unknown): Error {
+/** The part of an answer that matters. */
+export function readReply<T>(shape: z.ZodType<T>, { url, body }: Reply): T {
+  const parsed = shape.safeParse(body);
+  if (!parsed.success) throw new Error(`${url} gave an answer of another shape: is it a Fieldline platform?`);
+  return parsed.data;
+}
+
+/** The error that an answer stands for. */
+export function refusalOf({ url, status, body, retryAfterMs }: Reply): Error {
   const problem = Problem.safeParse(body).data;
-  const retryAfter = Number(response.headers.get('retry-after'));
   const errors: ErrorIssue[] | undefined = problem?.errors;
-  const message = problem?.detail ?? problem?.title ?? `${url} answered ${response.status}.`;
-  const wire = { code: problem?.code, message, errors, retryAfterMs: retryAfter > 0 ? retryAfter * 1_000 : undefined };
-  return CodedError.from(wire) ?? new Error(message);
+  const message = problem?.detail ?? problem?.title ?? `${url} answered ${status}.`;
+  const coded = CodedError.from({ code: problem?.code, message, errors, retryAfterMs });
+  return coded ?? new HttpFailure(message, status, retryAfterMs);
+}
+
+/** The body and headers of a POST of JSON. */
+export const jsonPost = (body: object, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(body),
+});
+
+/** The header that shows a token. */
+export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });
+
+/** The address of a path of the platform. */
+export const at = (url: string, path: string): string => `${url.replace(/\/+$/, '')}${path}`;
+
+function retryAfterOf(headers: Headers): number | undefined {
+  const seconds = Number(headers.get('retry-after'));
+  return seconds > 0 ? seconds * 1_000 : undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -5,7 +5,7 @@ export type { Clock } from './clock.ts';
 export { systemClock } from './clock.ts';
 export * from './device.ts';
 export type { BatchOptions } from './link/sender.ts';
-export type { GetToken } from './link/tokens.ts';
+export type { DeviceCredentials, GetToken, Provisioning } from './link/credentials.ts';
 export { FileOutbox, type FileOutboxOptions } from './outbox/file-outbox.ts';
 export { MemoryOutbox } from './outbox/memory-outbox.ts';
 export {
@@ -17,5 +17,21 @@ export {
   type PeekLimit,
   type PutResult,
 } from './outbox/outbox.ts';
-export { provisionDebug } from './provisioning.ts';
+export { type DebugProvisioningOptions, debugProvisioning, provisionDebug } from './provisioning/debug.ts';
+export { FileMemory, replaceFile } from './provisioning/file-memory.ts';
+export { type KeptLoginOptions, type TokenStore, keptLogin } from './provisioning/kept-login.ts';
+export { MemoryMemory, type ProvisioningMemory } from './provisioning/memory.ts';
+export { type PairKeys, type PairingOptions, announcePairing } from './provisioning/pairing.ts';
+export { type Perseverance, persevere } from './provisioning/persevere.ts';
+export { type TwoStepOptions, twoStep } from './provisioning/two-step.ts';
+export { type UuidOptions, uuidAndSecret } from './provisioning/uuid.ts';
+export {
+  ZeroTouch,
+  type ZeroTouchCaller,
+  type ZeroTouchDescription,
+  type ZeroTouchLocation,
+  type ZeroTouchOptions,
+  type ZeroTouchPlace,
+} from './provisioning/zero-touch.ts';
+export { isFinal } from './refusal.ts';
 export { type UserLogin, userLogin } from './user-login.ts';

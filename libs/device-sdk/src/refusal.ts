@@ -1,4 +1,5 @@
-import { ERRORS, type ErrorCode } from '#contracts';
+import { CodedError, ERRORS, type ErrorCode } from '#contracts';
+import { HttpFailure } from './http.ts';
 
 /** Codes that a new token may cure. */
 const CREDENTIAL_CODES = new Set(['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'BAD_CREDENTIALS']);
@@ -10,6 +11,21 @@ const GIVE_UP_AFTER = 8;
 
 /** Is this a refusal that a new token may cure? */
 export const isCredentialCode = (code: string): boolean => CREDENTIAL_CODES.has(code);
+
+/** Refusals that are about the device and not about what it sends: its readings wait until somebody has put it right. */
+const DEVICE_CODES = new Set(['FORBIDDEN', 'DEVICE_DISABLED']);
+
+/** Does it take a person to cure this? What is not final is load, failure, or a network that does not work just now. */
+export function isFinal(error: unknown): boolean {
+  const coded = CodedError.from(error);
+  if (coded) return isPermanent(coded.code);
+  return error instanceof HttpFailure && error.status < 500 && error.status !== 429 && error.status !== 408;
+}
+
+/** When the platform wants to be asked again, in milliseconds; undefined if it did not say. */
+export function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof HttpFailure ? error.retryAfterMs : CodedError.from(error)?.retryAfterMs;
+}
 
 /** What to do with a batch that was refused. */
 export type Verdict = 'retry' | 'authenticate' | 'split' | 'reject';
@@ -30,7 +46,7 @@ export interface RefusedBatch {
  * reading cannot hold up an outbox.
  */
 export function judge(code: string, batch: RefusedBatch): Verdict {
-  if (isCredentialCode(code) || code === 'FORBIDDEN') return 'authenticate';
+  if (isCredentialCode(code) || DEVICE_CODES.has(code)) return 'authenticate';
   if (isPermanent(code)) return batch.readings > 1 ? 'split' : 'reject';
   if (isPassing(code)) return 'retry';
   if (batch.readings > 1) return batch.refusals >= SPLIT_AFTER ? 'split' : 'retry';

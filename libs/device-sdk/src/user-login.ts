@@ -1,7 +1,7 @@
 import { CodedError } from '#contracts';
 import { z } from 'zod';
-import { ask, jsonPost } from './http.ts';
-import type { GetToken } from './link/tokens.ts';
+import { ask, at, jsonPost } from './http.ts';
+import type { GetToken } from './link/credentials.ts';
 
 const TokenPair = z.object({ accessToken: z.string(), refreshToken: z.string() });
 type TokenPair = z.output<typeof TokenPair>;
@@ -20,14 +20,13 @@ export interface UserLogin {
  * @throws {CodedError} `BAD_CREDENTIALS` for a wrong email or password, `TOO_MANY_ATTEMPTS` after too many of them.
  */
 export function userLogin({ url, email, password }: UserLogin): GetToken {
-  const base = url.replace(/\/$/, '');
   let pair: TokenPair | undefined;
   let renewing: Promise<TokenPair> | undefined;
 
-  const login = () => ask(TokenPair, `${base}/user/login`, jsonPost({ email, password }));
+  const login = () => ask(TokenPair, at(url, '/user/login'), jsonPost({ email, password }));
   const renew = async (refreshToken: string): Promise<TokenPair> => {
     try {
-      return await ask(TokenPair, `${base}/user/token`, jsonPost({ refreshToken }));
+      return await ask(TokenPair, at(url, '/user/token'), jsonPost({ refreshToken }));
     } catch (error) {
       if (CodedError.from(error)?.status === 401) return login();
       throw error;

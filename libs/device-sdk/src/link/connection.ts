@@ -3,8 +3,8 @@ import { Manager, type Socket } from 'socket.io-client';
 import { type Trouble, readRefreshAnswer, readTrouble } from '../answers.ts';
 import { type BackoffOptions, atLeast, fullJitter } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
-import { isCredentialCode } from '../refusal.ts';
-import { Tokens } from './tokens.ts';
+import { isCredentialCode, isFinal, retryAfterOf } from '../refusal.ts';
+import { type Credentials, tokenOf } from './credentials.ts';
 
 interface FromPlatform {
   'auth:expiring': (info: unknown) => void;
@@ -21,13 +21,13 @@ export interface ConnectionListener {
   down(reason: string): void;
   /** No connection could be made; the next attempt is `retryInMs` away. */
   failed(failure: { message: string; retryInMs: number }): void;
-  /** The token is refused and no other is to be had. */
+  /** The credentials are refused, or there are none to be had. */
   authError(trouble: Trouble): void;
 }
 
 export interface ConnectionOptions {
   url: string;
-  tokens: Tokens;
+  credentials: Credentials;
   transports: ('websocket' | 'polling')[];
   connectTimeoutMs: number;
   backoff: BackoffOptions;
@@ -93,9 +93,9 @@ export class Connection {
     this.attempts = 0;
   }
 
-  /** The platform refuses what is sent with the current token: renews it on the connection, or tells that it cannot. */
+  /** The platform refuses what is sent with the current credentials: renews them, or tells that it cannot. */
   async reauthenticate(trouble: Trouble): Promise<void> {
-    if (this.options.tokens.canRenew) await this.refresh();
+    if (this.options.credentials.canRenew) await this.refresh();
     else this.listener.authError(trouble);
   }
 
@@ -104,7 +104,7 @@ export class Connection {
   }
 
   private createSocket(): Socket<FromPlatform, ToPlatform> {
-    const { url, transports, connectTimeoutMs, tokens } = this.options;
+    const { url, transports, connectTimeoutMs, credentials } = this.options;
     const { origin, pathname } = new URL(url);
     const manager = new Manager<FromPlatform, ToPlatform>(origin, {
       path: `${pathname.replace(/\/$/, '')}/socket.io`,
@@ -114,14 +114,14 @@ export class Connection {
       reconnection: false,
       autoConnect: false,
     });
-    return manager.socket('/telemetry', { auth: (give) => give({ token: tokens.latest }) });
+    return manager.socket('/telemetry', { auth: (give) => give({ ...credentials.latest }) });
   }
 
   private async attempt(): Promise<void> {
     try {
-      await this.options.tokens.get();
+      await this.options.credentials.get();
     } catch (error) {
-      this.onTokenMissing(error);
+      this.onNoCredentials(error);
       return;
     }
     if (this.started) this.socket.connect();
@@ -142,13 +142,13 @@ export class Connection {
   private async onRefused(error: Error): Promise<void> {
     const trouble = readTrouble(error);
     if (!trouble) this.fail(`No connection to ${this.options.url}: ${error.message}.`);
-    else if (isCredentialCode(trouble.code)) await this.onTokenRefused(trouble);
+    else if (isCredentialCode(trouble.code)) await this.onCredentialsRefused(trouble);
     else this.fail(`${trouble.code}: ${trouble.message}`, trouble.retryAfterMs);
   }
 
-  /** A refused token is renewed once and tried at once; refused again, it is a matter for people, and tried from time to time. */
-  private async onTokenRefused(trouble: Trouble): Promise<void> {
-    const renewable = this.options.tokens.canRenew && !this.renewed;
+  /** Refused credentials are renewed once and tried at once; refused again, it is a matter for people, and tried from time to time. */
+  private async onCredentialsRefused(trouble: Trouble): Promise<void> {
+    const renewable = this.options.credentials.canRenew && !this.renewed;
     this.renewed = renewable;
     if (!renewable) {
       this.listener.authError(trouble);
@@ -156,27 +156,27 @@ export class Connection {
       return;
     }
     try {
-      await this.options.tokens.renew();
+      await this.options.credentials.renew();
     } catch (error) {
-      this.onTokenMissing(error);
+      this.renewed = false;
+      this.onNoCredentials(error);
       return;
     }
     if (this.started) this.socket.connect();
   }
 
-  private onTokenMissing(error: unknown): void {
-    const coded = CodedError.from(error);
-    if (coded && isCredentialCode(coded.code)) {
-      this.listener.authError(coded.toBody());
-      this.retryLater(coded.retryAfterMs);
+  private onNoCredentials(error: unknown): void {
+    if (isFinal(error)) {
+      this.listener.authError(troubleOf(error));
+      this.retryLater(retryAfterOf(error));
     } else {
-      this.fail(error instanceof Error ? error.message : String(error), coded?.retryAfterMs);
+      this.fail(error instanceof Error ? error.message : String(error), retryAfterOf(error));
     }
   }
 
-  /** Gives the living connection a new token before the old one ends. */
+  /** Gives the living connection a new token before the old one ends; other credentials are shown with a new connection. */
   private async refresh(): Promise<void> {
-    if (!this.options.tokens.canRenew) {
+    if (!this.options.credentials.canRenew) {
       this.listener.authError({
         code: 'TOKEN_EXPIRED',
         message: 'The token ends soon and there is no getToken to renew it.',
@@ -184,8 +184,9 @@ export class Connection {
       return;
     }
     try {
-      const token = await this.options.tokens.renew();
-      this.socket.emit('auth:refresh', { token }, (answer) => this.onRefreshed(answer));
+      const token = tokenOf(await this.options.credentials.renew());
+      if (token === undefined) this.restart();
+      else this.socket.emit('auth:refresh', { token }, (answer) => this.onRefreshed(answer));
     } catch (error) {
       this.onRefreshFailed(error);
     }
@@ -198,8 +199,7 @@ export class Connection {
 
   /** The platform closes the connection when the token ends; what follows is said then, with the next attempt. */
   private onRefreshFailed(error: unknown): void {
-    const coded = CodedError.from(error);
-    if (coded) this.listener.authError(coded.toBody());
+    if (isFinal(error)) this.listener.authError(troubleOf(error));
   }
 
   private fail(message: string, retryAfterMs?: number): void {
@@ -221,4 +221,10 @@ export class Connection {
     this.cancelRetry = this.started ? clock.after(wait, () => this.retry()) : undefined;
     return wait;
   }
+}
+
+function troubleOf(error: unknown): Trouble {
+  const coded = CodedError.from(error);
+  if (coded) return coded.toBody();
+  return { code: 'FORBIDDEN', message: error instanceof Error ? error.message : String(error) };
 }
