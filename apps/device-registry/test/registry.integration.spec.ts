@@ -1,5 +1,6 @@
 import { describe } from '@jest/globals';
 import { describeWith, freshMysqlDatabase, tempDir } from '#testing';
+import { claimsSuite } from './claims.suite.ts';
 import { credentialsSuite } from './credentials.suite.ts';
 import { customersSuite } from './customers.suite.ts';
 import { devicesSuite } from './devices.suite.ts';
@@ -7,6 +8,7 @@ import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
 import { restartsSuite } from './restarts.suite.ts';
+import { zeroTouchSuite } from './zero-touch.suite.ts';
 
 type Database = () => Promise<string>;
 
@@ -28,6 +30,12 @@ function suites(database: Database): void {
   });
   describe('imports', () => {
     importsSuite(database);
+  });
+  describe('devices that find their place by themselves', () => {
+    zeroTouchSuite(database);
+  });
+  describe('claims', () => {
+    claimsSuite(database);
   });
   describe('a restart', () => {
     restartsSuite(database);

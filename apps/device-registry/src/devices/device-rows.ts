@@ -26,7 +26,7 @@ export type DeviceColumns = Pick<
   | 'labels'
   | 'attributes'
 > &
-  Partial<Pick<DeviceEntity, 'ownerId'>>;
+  Partial<Pick<DeviceEntity, 'ownerId' | 'state'>>;
 
 /** Who changes something, and when (ms since the epoch). */
 export interface Change {
