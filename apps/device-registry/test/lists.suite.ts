@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { deviceQuery } from '../src/devices/device-query.ts';
+import { finding, membershipsOf } from '../src/devices/device-search.ts';
 import type { Visibility } from '../src/devices/device-policy.ts';
 import { DeviceQuery } from '../src/devices/device.schemas.ts';
 import { CredentialEntity } from '../src/credentials/credential.entity.ts';
@@ -189,7 +190,10 @@ export function listsSuite(database: () => Promise<string>): void {
         ['by search', 'all', { q: 'SN/0042' }, 'createdAt', /ix_device_terms_term/],
       ];
     for (const [what, visible, filters, sort, index] of plans) {
-      const query = deviceQuery(registry.dataSource, visible, DeviceQuery.parse(filters))
+      const wanted = DeviceQuery.parse(filters);
+      const narrowed = deviceQuery(registry.dataSource, visible, wanted);
+      const query = membershipsOf(wanted)
+        .reduce((found, membership) => finding(found, membership), narrowed)
         .orderBy(`device.${sort}`)
         .limit(100);
       const plan = await explain(registry.dataSource, query);

@@ -8,6 +8,7 @@ import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
 import { restartsSuite } from './restarts.suite.ts';
+import { searchSuite } from './search.suite.ts';
 import { zeroTouchSuite } from './zero-touch.suite.ts';
 
 type Database = () => Promise<string>;
@@ -21,6 +22,9 @@ function suites(database: Database): void {
   });
   describe('lists of devices', () => {
     listsSuite(database);
+  });
+  describe('a search for devices', () => {
+    searchSuite(database);
   });
   describe('credentials', () => {
     credentialsSuite(database);

@@ -39,13 +39,55 @@ export async function keysetPage<T extends ObjectLiteral & { id: string }>(
   order: Order<T>,
   { cursor, limit }: { cursor?: string | undefined; limit: number },
 ): Promise<Page<T>> {
+  const { sort, property } = order;
+  const rows = await inOrder(query, order, cursor)
+    .limit(limit + 1)
+    .getMany();
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const nextCursor = rows.length > limit && last ? encodeCursor(sort, positionOf(last, property)) : null;
+  return { items, nextCursor };
+}
+
+/**
+ * Narrows `query` to the next `rows` of a list after the cursor, however few of those it wants. `list` is all that it chooses from.
+ * True if that is all there is.
+ */
+export async function narrowToNext<T extends ObjectLiteral & { id: string }>(
+  query: SelectQueryBuilder<T>,
+  list: SelectQueryBuilder<T>,
+  order: Order<T>,
+  cursor: string | undefined,
+  rows: number,
+): Promise<boolean> {
+  const { property, descending } = order;
+  const [end] = await inOrder(list, order, cursor)
+    .select([`${list.alias}.id`, `${list.alias}.${property}`])
+    .offset(rows)
+    .limit(1)
+    .getMany();
+  if (!end) return true;
+  const before = descending ? '>' : '<';
+  const [column, id] = [`${query.alias}.${property}`, `${query.alias}.id`];
+  query.andWhere(`${column} ${before}= :end AND (${column} ${before} :end OR ${id} ${before} :endId)`, {
+    end: end[property],
+    endId: end.id,
+  });
+  return false;
+}
+
+/** What comes after the cursor, in the list's order. */
+function inOrder<T extends ObjectLiteral & { id: string }>(
+  query: SelectQueryBuilder<T>,
+  { sort, property, descending }: Order<T>,
+  cursor: string | undefined,
+): SelectQueryBuilder<T> {
   const { alias } = query;
-  const { sort, property, descending } = order;
   const beyond = descending ? '<' : '>';
   const direction = descending ? 'DESC' : 'ASC';
+  const column = `${alias}.${property}`;
   if (cursor !== undefined) {
     const { value, id } = decodeCursor(sort, cursor);
-    const column = `${alias}.${property}`;
     if (property === 'id') query.andWhere(`${column} ${beyond} :id`, { id });
     else {
       query.andWhere(`${column} ${beyond}= :value AND (${column} ${beyond} :value OR ${alias}.id ${beyond} :id)`, {
@@ -54,13 +96,8 @@ export async function keysetPage<T extends ObjectLiteral & { id: string }>(
       });
     }
   }
-  query.orderBy(`${alias}.${property}`, direction);
-  if (property !== 'id') query.addOrderBy(`${alias}.id`, direction);
-  const rows = await query.limit(limit + 1).getMany();
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  const nextCursor = rows.length > limit && last ? encodeCursor(sort, positionOf(last, property)) : null;
-  return { items, nextCursor };
+  query.orderBy(column, direction);
+  return property === 'id' ? query : query.addOrderBy(`${alias}.id`, direction);
 }
 
 function positionOf<T extends { id: string }>(row: T, property: keyof T & string) {

@@ -2,7 +2,6 @@ import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import { DeviceEntity } from './device.entity.ts';
 import type { Visibility } from './device-policy.ts';
 import type { DeviceQuery } from './device.schemas.ts';
-import { searchedRanges } from './search-terms.ts';
 
 type Filters = Pick<
   DeviceQuery,
@@ -18,12 +17,6 @@ export function deviceQuery(
   const query = dataSource.getRepository(DeviceEntity).createQueryBuilder('device');
   narrowToVisible(query, visibility);
   narrowToColumns(query, filters);
-  if (filters.label !== undefined) {
-    query.andWhere('device.id IN (SELECT l.device_id FROM device_labels l WHERE l.label = :label)', {
-      label: filters.label,
-    });
-  }
-  if (filters.q !== undefined) narrowToSearch(query, filters.q);
   return query;
 }
 
@@ -50,18 +43,5 @@ function narrowToColumns(query: SelectQueryBuilder<DeviceEntity>, filters: Filte
   };
   for (const [property, value] of Object.entries(wanted)) {
     if (value !== undefined) query.andWhere(`device.${property} = :${property}`, { [property]: value });
-  }
-}
-
-function narrowToSearch(query: SelectQueryBuilder<DeviceEntity>, text: string): void {
-  const words = searchedRanges(text);
-  for (const [index, spellings] of words.entries()) {
-    const parameters: Record<string, string> = {};
-    const ranges = spellings.map(({ from, to }, spelling) => {
-      const [low, high] = [`from_${String(index)}_${String(spelling)}`, `to_${String(index)}_${String(spelling)}`];
-      Object.assign(parameters, { [low]: from, [high]: to });
-      return `(t.term >= :${low} AND t.term < :${high})`;
-    });
-    query.andWhere(`device.id IN (SELECT t.device_id FROM device_terms t WHERE ${ranges.join(' OR ')})`, parameters);
   }
 }

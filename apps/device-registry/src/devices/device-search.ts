@@ -4,10 +4,18 @@ import { keysetPage, narrowToNext, type Order } from '#sql';
 import type { DeviceEntity } from './device.entity.ts';
 import { searchedRanges, type TermRange } from './search-terms.ts';
 
-/** Devices that are found first and sorted then; of more, the list is walked and each is asked (decision 012). */
-const FEW = 20_000;
-/** How far a list is walked before the devices are found and sorted after all. */
-const WALK = 20_000;
+/** When which way is taken (decision 012). */
+export interface SearchBounds {
+  /** So many devices are found first and sorted then; of more, the list is walked and each is asked. */
+  few: number;
+  /** How far a list is walked before the devices are found and sorted after all. */
+  walk: number;
+}
+
+const BOUNDS: SearchBounds = { few: 20_000, walk: 20_000 };
+
+/** No label has a character below this one, so that between a label and it with this one there is no other. */
+const LOWEST = '\u0001';
 
 /** What a device has to have: a label, or a term within one of the ranges. */
 export interface Membership {
@@ -18,14 +26,17 @@ export interface Membership {
 }
 
 /** Every word of a search and a label, each a membership. */
-export const membershipsOf = (q: string | undefined, label: string | undefined): Membership[] => [
-  ...(q === undefined ? [] : searchedRanges(q)).map(
-    (ranges): Membership => ({ table: 'device_terms', column: 'term', ranges }),
-  ),
-  ...(label === undefined
-    ? []
-    : [{ table: 'device_labels', column: 'label', ranges: [{ from: label, to: `${label}\0` }] } as const]),
+export const membershipsOf = ({ q, label }: { q?: string | undefined; label?: string | undefined }): Membership[] => [
+  ...(q === undefined ? [] : searchedRanges(q).map(ofTerm)),
+  ...(label === undefined ? [] : [ofLabel(label)]),
 ];
+
+const ofTerm = (ranges: TermRange[]): Membership => ({ table: 'device_terms', column: 'term', ranges });
+const ofLabel = (label: string): Membership => ({
+  table: 'device_labels',
+  column: 'label',
+  ranges: [{ from: label, to: `${label}${LOWEST}` }],
+});
 
 /**
  * One page of the devices of `narrowed` that have all of it, by whichever way is the quicker one: finding the devices that have the
@@ -37,29 +48,35 @@ export async function searchPage(
   memberships: readonly Membership[],
   order: Order<DeviceEntity>,
   page: { cursor?: string | undefined; limit: number },
+  { few, walk }: SearchBounds = BOUNDS,
 ): Promise<Page<DeviceEntity>> {
-  const [rarest, ...others] = await byRarity(dataSource, memberships);
+  const [rarest, ...others] = await byRarity(dataSource, memberships, few + 1);
   if (!rarest) return keysetPage(narrowed(), order, page);
-  if (rarest.devices > FEW) {
+  if (rarest.devices > few) {
     const walked = asking(narrowed(), memberships);
-    const isWhole = await narrowToNext(walked, narrowed(), order, page.cursor, WALK);
+    const isWhole = await narrowToNext(walked, narrowed(), order, page.cursor, walk);
     const found = await keysetPage(walked, order, page);
     if (isWhole || found.nextCursor !== null) return found;
   }
-  const query = asking(finding(narrowed(), rarest.membership), others.map(({ membership }) => membership), 1);
+  const query = asking(
+    finding(narrowed(), rarest.membership),
+    others.map(({ membership }) => membership),
+    1,
+  );
   return keysetPage(query, order, page);
 }
 
-/** The memberships with how many devices have each, counted as far as it matters, the rarest first. */
+/** The memberships with how many devices have each, counted up to a bound, the rarest first. */
 async function byRarity(
   dataSource: DataSource,
   memberships: readonly Membership[],
+  bound: number,
 ): Promise<{ membership: Membership; devices: number }[]> {
   const counted = [];
   for (const membership of memberships) {
     const { sql, parameters } = within(membership);
     const [row] = await dataSource.query<{ devices: number | string }[]>(
-      `SELECT COUNT(*) AS devices FROM (SELECT 1 FROM ${membership.table} m WHERE ${sql} LIMIT ${String(FEW + 1)}) some`,
+      `SELECT COUNT(*) AS devices FROM (SELECT 1 FROM ${membership.table} m WHERE ${sql} LIMIT ${String(bound)}) some`,
       parameters,
     );
     counted.push({ membership, devices: Number(row?.devices) });
@@ -73,7 +90,10 @@ function within({ column, ranges }: Membership): { sql: string; parameters: stri
 }
 
 /** Narrows to the devices that have it, beginning with those. */
-const finding = (query: SelectQueryBuilder<DeviceEntity>, membership: Membership): SelectQueryBuilder<DeviceEntity> => {
+export const finding = (
+  query: SelectQueryBuilder<DeviceEntity>,
+  membership: Membership,
+): SelectQueryBuilder<DeviceEntity> => {
   const { sql, parameters } = named(membership, 0);
   return query.andWhere(`device.id IN (SELECT m.device_id FROM ${membership.table} m WHERE ${sql})`, parameters);
 };

@@ -5,7 +5,7 @@ import { CodedError, type DeviceAction, type DeviceShare, type Page, type UserPr
 import { Events } from '#messaging';
 import { actorOf } from '../audit/audit.ts';
 import { requireMatch } from '#platform';
-import { inTransaction, keysetPage, orderOf } from '#sql';
+import { inTransaction, orderOf } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
 import { placeOf } from '../customers/customer-reference.ts';
 import { REGISTRY } from '../data-source-name.ts';
@@ -14,6 +14,7 @@ import { shareOf } from '../people/shares.ts';
 import { DEVICE_PROFILE, profileIdOf } from '../profiles/profile-kinds.ts';
 import { allows, startOf, visibleDevices } from './device-policy.ts';
 import { deviceQuery } from './device-query.ts';
+import { membershipsOf, searchPage } from './device-search.ts';
 import {
   deleteDevice,
   deviceInUse,
@@ -48,8 +49,10 @@ export class Devices {
   ) {}
 
   async list(caller: UserPrincipal, { sort, limit, cursor, ...filters }: DeviceQuery): Promise<Page<DeviceView>> {
-    const query = deviceQuery(this.dataSource, visibleDevices(caller), filters);
-    const { items, nextCursor } = await keysetPage(query, orderOf<DeviceEntity>(sort, SORTED_BY), { limit, cursor });
+    const narrowed = () => deviceQuery(this.dataSource, visibleDevices(caller), filters);
+    const order = orderOf<DeviceEntity>(sort, SORTED_BY);
+    const page = { limit, cursor };
+    const { items, nextCursor } = await searchPage(this.dataSource, narrowed, membershipsOf(filters), order, page);
     return { items: items.map(deviceView), nextCursor };
   }
 
