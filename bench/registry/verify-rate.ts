@@ -49,6 +49,7 @@ async function connectionHolder(registry: Registry): Promise<NestExpressApplicat
           RegistryModule.register({
             DATABASE_URL: registry.databaseUrl,
             SECRET_KEY: 'a key for the bench, of 32 letters',
+            DEVICE_JWT_SECONDS: 86_400,
           }),
         ]
       : [];

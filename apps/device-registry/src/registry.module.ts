@@ -5,10 +5,12 @@ import { Claims } from './claims/claims.service.ts';
 import { CLOCK } from './clock.ts';
 import type { RegistryConfig } from './config.ts';
 import { deviceTokenKey } from './credentials/access-token.ts';
+import { CredentialVerification } from './credentials/credential-verification.ts';
 import { CredentialsController } from './credentials/credentials.controller.ts';
 import { CredentialsHandlers } from './credentials/credentials.handlers.ts';
 import { Credentials } from './credentials/credentials.service.ts';
 import { DerivedTokens, DEVICE_TOKEN_KEY } from './credentials/derived-tokens.ts';
+import { deviceJwtKey, DeviceJwts } from './credentials/device-jwts.ts';
 import { EndedCredentials } from './credentials/ended-credentials.ts';
 import { CustomersController } from './customers/customers.controller.ts';
 import { CustomersHandlers } from './customers/customers.handlers.ts';
@@ -30,7 +32,7 @@ import { ZeroTouch } from './zero-touch/zero-touch.service.ts';
 /** Customers, devices and devices' credentials. */
 @Module({})
 export class RegistryModule {
-  static register({ DATABASE_URL, SECRET_KEY }: RegistryConfig): DynamicModule {
+  static register({ DATABASE_URL, SECRET_KEY, DEVICE_JWT_SECONDS }: RegistryConfig): DynamicModule {
     return {
       module: RegistryModule,
       imports: [SqlModule.forSchema(REGISTRY, DATABASE_URL, REGISTRY_SCHEMA)],
@@ -54,6 +56,7 @@ export class RegistryModule {
         DeviceAccess,
         DevicesOnDemand,
         Credentials,
+        CredentialVerification,
         DerivedTokens,
         EndedCredentials,
         Imports,
@@ -61,6 +64,7 @@ export class RegistryModule {
         Claims,
         { provide: CLOCK, useValue: Date.now },
         { provide: DEVICE_TOKEN_KEY, useValue: deviceTokenKey(SECRET_KEY) },
+        { provide: DeviceJwts, useFactory: () => new DeviceJwts(deviceJwtKey(SECRET_KEY), DEVICE_JWT_SECONDS) },
       ],
     };
   }

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import jwt from 'jsonwebtoken';
 import { waitUntil } from '#testing';
+import { AuditEntryEntity } from '../src/audit/audit-entry.entity.ts';
 import { CredentialEntity } from '../src/credentials/credential.entity.ts';
-import { person, startRegistry, type Json, type StartedRegistry } from './started-registry.ts';
+import { deviceJwtKey, DeviceJwts } from '../src/credentials/device-jwts.ts';
+import { person, SECRET_KEY, startRegistry, type Json, type StartedRegistry } from './started-registry.ts';
 
 /** What the registry promises of devices' access tokens, over HTTP and to the other services. */
 export function credentialsSuite(database: () => Promise<string>): void {
@@ -19,6 +22,17 @@ export function credentialsSuite(database: () => Promise<string>): void {
   const list = async (id: string): Promise<Json[]> =>
     (await registry.call(admin, `GET /api/devices/${id}/credentials`)).body.items;
   const verify = (token: string) => registry.rpc.call('registry.credentials.verify', { kind: 'token', token });
+  const verifyPassword = (userName: string, password: string) =>
+    registry.rpc.call('registry.credentials.verify', { kind: 'password', userName, password });
+  const issueOf = async (id: string, body: object): Promise<Json> =>
+    (await registry.call(admin, `POST /api/devices/${id}/credentials`, { body })).body;
+  const rotate = async (id: string, credential: string, overlapSeconds: number): Promise<Json> =>
+    (
+      await registry.call(admin, `POST /api/devices/${id}/credentials/${credential}/rotate`, {
+        body: { overlapSeconds },
+      })
+    ).body;
+  const trail = (subjectId: string) => registry.dataSource.manager.findBy(AuditEntryEntity, { subjectId });
   const isRevoked = (deviceId: string, credentialId: string) =>
     registry
       .heard('registry.credentials.revoked')
@@ -35,7 +49,14 @@ export function credentialsSuite(database: () => Promise<string>): void {
       accessToken: expect.stringMatching(/^[\w-]{32}$/),
     });
     expect(await list(device.id)).toEqual([
-      { id, kind: 'access-token', createdAt: expect.any(Number), expiresAt: null },
+      {
+        id,
+        kind: 'access-token',
+        userName: null,
+        pending: false,
+        createdAt: expect.any(Number),
+        expiresAt: null,
+      },
     ]);
     expect(await verify(accessToken)).toEqual({
       kind: 'device',
@@ -133,11 +154,9 @@ export function credentialsSuite(database: () => Promise<string>): void {
     expect(replies.filter(({ status }) => status === 201)).toHaveLength(16);
     expect(replies.filter(({ body }) => body.code === 'CREDENTIAL_LIMIT_REACHED')).toHaveLength(34);
     const [first] = await list(device.id);
-    const rotate = (body: object) =>
-      registry.call(admin, `POST /api/devices/${device.id}/credentials/${first?.id ?? ''}/rotate`, { body });
-    expect((await rotate({ overlapSeconds: 60 })).body.code).toBe('CREDENTIAL_LIMIT_REACHED');
+    expect((await rotate(device.id, first?.id ?? '', 60)).code).toBe('CREDENTIAL_LIMIT_REACHED');
     expect((await list(device.id))[0]?.expiresAt).toBeNull();
-    expect((await rotate({})).status).toBe(201);
+    expect((await rotate(device.id, first?.id ?? '', 0)).kind).toBe('access-token');
     expect(await list(device.id)).toHaveLength(16);
   });
 
@@ -160,5 +179,163 @@ export function credentialsSuite(database: () => Promise<string>): void {
       expect((await registry.call(who, `DELETE /api/devices/${device.id}/credentials/${id}`)).status).toBe(404);
       expect((await registry.call(who, `POST /api/devices/${device.id}/credentials/${id}/rotate`)).status).toBe(404);
     }
+  });
+
+  test('of the kind password have a user name, in any notation of its MAC address, and no other password', async () => {
+    const number = `n-${randomUUID()}`;
+    const customer = (await registry.call(admin, 'POST /api/customers', { body: { number, name: 'A' } })).body.id;
+    const device = await newDevice({ customer, macAddress: '44-8a-5b-9c-70-93' });
+    const issued = await issueOf(device.id, { kind: 'password' });
+    expect(issued).toEqual({
+      id: expect.any(String),
+      kind: 'password',
+      userName: `${number}/44:8A:5B:9C:70:93`,
+      password: expect.stringMatching(/^[\w-]{32}$/),
+    });
+    for (const mac of ['44:8a:5b:9c:70:93', '448A5B9C7093', '448a.5b9c.7093']) {
+      const principal = await verifyPassword(`${number}/${mac}`, issued.password);
+      expect(principal).toMatchObject({ credentialId: issued.id, device: { id: device.id }, expiresAt: null });
+    }
+    for (const [userName, password] of [
+      [issued.userName, 'another'],
+      [`${number}x/44:8A:5B:9C:70:93`, issued.password],
+      [device.id, issued.password],
+      [issued.password, issued.userName],
+      [`' OR '1'='1`, `' OR '1'='1`],
+    ] as const) {
+      await expect(verifyPassword(userName, password)).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+    }
+    const texts = [issued.password, JSON.stringify([issued.userName, issued.password])];
+    for (const text of texts) await expect(verify(text)).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+    expect(await list(device.id)).toMatchObject([{ kind: 'password', userName: issued.userName, pending: false }]);
+    expect(JSON.stringify(await list(device.id))).not.toContain(issued.password);
+  });
+
+  test('of the kind password have the user name that is asked for, or the id of the device', async () => {
+    const device = await newDevice();
+    expect((await issueOf(device.id, { kind: 'password' })).userName).toBe(device.id);
+    const issued = await issueOf(device.id, { kind: 'password', userName: ' Größe/44-8a ' });
+    expect(issued.userName).toBe('Größe/44:8A');
+    await expect(verifyPassword('Größe/448a', issued.password)).resolves.toMatchObject({ credentialId: issued.id });
+  });
+
+  test('of the kind device-jwt are tokens with an end, which stand for one credential', async () => {
+    const device = await newDevice();
+    const issued = await issueOf(device.id, { kind: 'device-jwt' });
+    expect(issued).toEqual({
+      id: expect.any(String),
+      kind: 'device-jwt',
+      token: expect.stringContaining('.'),
+      expiresAt: expect.any(Number),
+    });
+    expect(jwt.decode(issued.token, { json: true })).toMatchObject({
+      iss: 'fieldline-devices',
+      sub: device.id,
+      jti: issued.id,
+      exp: (issued.expiresAt ?? 0) / 1_000,
+    });
+    const { credentialId, expiresAt } = await verify(issued.token);
+    expect({ credentialId, expiresAt }).toEqual({ credentialId: issued.id, expiresAt: issued.expiresAt });
+    expect(await list(device.id)).toMatchObject([{ id: issued.id, kind: 'device-jwt', expiresAt: null }]);
+  });
+
+  test('of the kind device-jwt are refused after their time, of another device, key or kind, and once revoked', async () => {
+    const [one, other] = [await newDevice(), await newDevice()];
+    const issued = await issueOf(one.id, { kind: 'device-jwt' });
+    const access = await issueOf(other.id, { kind: 'access-token' });
+    const ours = new DeviceJwts(deviceJwtKey(SECRET_KEY), 60);
+    const theirs = new DeviceJwts(deviceJwtKey('another secret key, of 32 letters'), 60);
+    const { exp, ...claims } = jwt.decode(issued.token, { json: true }) ?? {};
+    for (const [token, code] of [
+      [ours.sign(one.id, issued.id, Date.now() - 120_000).token, 'TOKEN_EXPIRED'],
+      [ours.sign(other.id, issued.id, Date.now()).token, 'BAD_CREDENTIALS'],
+      [ours.sign(other.id, access.id, Date.now()).token, 'BAD_CREDENTIALS'],
+      [ours.sign(one.id, randomUUID(), Date.now()).token, 'BAD_CREDENTIALS'],
+      [theirs.sign(one.id, issued.id, Date.now()).token, 'BAD_CREDENTIALS'],
+      [jwt.sign({ ...claims, exp }, null, { algorithm: 'none' }), 'BAD_CREDENTIALS'],
+      [jwt.sign(claims, deviceJwtKey(SECRET_KEY)), 'BAD_CREDENTIALS'],
+    ] as const) {
+      await expect(verify(token)).rejects.toMatchObject({ code });
+    }
+    await registry.call(admin, `DELETE /api/devices/${one.id}/credentials/${issued.id}`);
+    await expect(verify(issued.token)).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+    await registry.call(admin, `DELETE /api/devices/${one.id}`);
+    await expect(verify(issued.token)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+  });
+
+  test.each<[string, object, string]>([
+    ['a password', { kind: 'password' }, 'password'],
+    ['a JSON web token', { kind: 'device-jwt' }, 'device-jwt'],
+  ])('%s that is rotated goes on beside its successor of the same kind for the overlap', async (_what, body, kind) => {
+    const device = await newDevice();
+    const old = await issueOf(device.id, body);
+    const check = (issued: Json) =>
+      kind === 'password' ? verifyPassword(issued.userName, issued.password) : verify(issued.token);
+    const next = await rotate(device.id, old.id, 600);
+    expect(next).toMatchObject({ kind, ...(kind === 'password' ? { userName: old.userName } : {}) });
+    expect(next.id).not.toBe(old.id);
+    const ends = (await list(device.id)).map(({ expiresAt }) => expiresAt);
+    expect(ends).toEqual([expect.any(Number), null]);
+    expect((await check(old)).expiresAt).toBe(ends[0]);
+    expect((await check(next)).credentialId).toBe(next.id);
+    const last = await rotate(device.id, next.id, 0);
+    await expect(check(next)).rejects.toMatchObject({ code: 'BAD_CREDENTIALS' });
+    expect((await check(last)).credentialId).toBe(last.id);
+  });
+
+  test('of a device that is switched off are refused, and work again once it is on', async () => {
+    const device = await newDevice();
+    const [token, password, signed] = [
+      await issueOf(device.id, {}),
+      await issueOf(device.id, { kind: 'password' }),
+      await issueOf(device.id, { kind: 'device-jwt' }),
+    ];
+    const all = () => [
+      verify(token.accessToken),
+      verifyPassword(password.userName, password.password),
+      verify(signed.token),
+    ];
+    await registry.call(admin, `PATCH /api/devices/${device.id}`, { body: { enabled: false } });
+    for (const refused of await Promise.allSettled(all())) {
+      expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'DEVICE_DISABLED' } });
+    }
+    await registry.call(admin, `PATCH /api/devices/${device.id}`, { body: { enabled: true } });
+    for (const principal of await Promise.all(all())) expect(principal.device.id).toBe(device.id);
+  });
+
+  test.each<object>([
+    { kind: 'none' },
+    { kind: 'access-token', userName: 'x' },
+    { userName: 'x' },
+    { kind: 'password', userName: '' },
+    { kind: 'password', userName: 'x'.repeat(257) },
+    { kind: 'password', userName: 'a\u0000b' },
+    { kind: 'password', password: 'mine' },
+  ])('are not issued for %j', async (body) => {
+    const reply = await issueOf((await newDevice()).id, body);
+    expect(reply).toMatchObject({ status: 422, code: 'INVALID_INPUT' });
+  });
+
+  test('leave a trail of who made, rotated and revoked them, without a secret', async () => {
+    const device = await newDevice();
+    const old = await issueOf(device.id, { kind: 'password' });
+    const next = await rotate(device.id, old.id, 0);
+    await registry.call(admin, `DELETE /api/devices/${device.id}/credentials/${next.id}`);
+    const entries = [...(await trail(old.id)), ...(await trail(next.id))].sort((a, b) => (a.id < b.id ? -1 : 1));
+    expect(entries.map(({ action }) => action)).toEqual([
+      'credential.created',
+      'credential.rotated',
+      'credential.revoked',
+    ]);
+    for (const entry of entries) {
+      expect(entry).toMatchObject({ actorKind: 'user', actorId: admin.principal.userId, subjectName: 'Device' });
+    }
+    expect(entries[1]?.changes).toMatchObject({
+      device: { from: null, to: device.id },
+      kind: { from: null, to: 'password' },
+      id: { from: old.id, to: next.id },
+    });
+    expect(JSON.stringify(entries)).not.toContain(old.password);
+    expect(JSON.stringify(entries)).not.toContain(next.password);
   });
 }

@@ -79,6 +79,9 @@ export interface Json extends Record<string, unknown> {
   version: number;
   deviceCount: number;
   accessToken: string;
+  token: string;
+  userName: string;
+  password: string;
   expiresAt: number | null;
   items: Json[];
   nextCursor: string | null;
@@ -116,7 +119,7 @@ export async function startRegistry(databaseUrl: string, secretKey = SECRET_KEY)
       PlatformModule.forRoot(logger),
       MessagingModule.forRoot({ service: 'device-registry' }),
       AccessModule,
-      RegistryModule.register({ DATABASE_URL: databaseUrl, SECRET_KEY: secretKey }),
+      RegistryModule.register({ DATABASE_URL: databaseUrl, SECRET_KEY: secretKey, DEVICE_JWT_SECONDS: 86_400 }),
     ],
     controllers: [AuthOfTests],
   })

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { AuthConfig } from '../../auth/src/config.ts';
+import { RegistryConfig } from '../../device-registry/src/config.ts';
 import { ProvisioningConfig } from '../../provisioning/src/config.ts';
 import { TelemetryConfig } from '../../telemetry/src/config.ts';
 import { ConfigError, readConfig, SecretKey, ServiceConfig } from '#platform';
@@ -8,6 +9,7 @@ import { ConfigError, readConfig, SecretKey, ServiceConfig } from '#platform';
 /** Variables of the embedded mode: those of the services, with defaults for one machine, and a folder for all data. */
 export const StandaloneConfig = ServiceConfig.extend(AuthConfig.omit({ DATABASE_URL: true, FIRST_ADMIN: true }).shape)
   .extend(TelemetryConfig.shape)
+  .extend(RegistryConfig.omit({ DATABASE_URL: true }).shape)
   .extend(ProvisioningConfig.omit({ DATABASE_URL: true }).shape)
   .extend({
     PORT: ServiceConfig.shape.PORT.unwrap().default(8080).describe('HTTP port'),

@@ -22,7 +22,7 @@ export class StandaloneModule {
         MessagingModule.forRoot({ service: 'standalone' }),
         AccessModule,
         AuthModule.register({ ...config, SECRET_KEY, DATABASE_URL: database('auth'), FIRST_ADMIN: 'generate' }),
-        RegistryModule.register({ SECRET_KEY, DATABASE_URL: database('registry') }),
+        RegistryModule.register({ ...config, SECRET_KEY, DATABASE_URL: database('registry') }),
         ProvisioningModule.register({ ...config, DATABASE_URL: database('provisioning') }),
         TelemetryModule.register(config, { kind: 'files', folder: folder.path }),
       ],

@@ -1,21 +1,18 @@
 import { LessThanOrEqual, type EntityManager } from 'typeorm';
-import { CodedError } from '#contracts';
-import { uuid7 } from '#platform';
+import { CodedError, type Actor } from '#contracts';
+import type { AuditRecord } from '../audit/audit.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
-import { tokenHash } from './access-token.ts';
 import { CredentialEntity } from './credential.entity.ts';
+import type { KeptSecret } from './new-secrets.ts';
 
 /** Most credentials of one device at a time. */
 const MAX_CREDENTIALS = 16;
 
-/**
- * Keeps a token of a locked device, `generation` null for a random one. What ended by itself makes room first.
- * Throws `CREDENTIAL_LIMIT_REACHED`.
- */
+/** Keeps a secret of a locked device. What ended by itself makes room first. Throws `CREDENTIAL_LIMIT_REACHED`. */
 export async function insertCredential(
   manager: EntityManager,
   deviceId: string,
-  token: { text: string; generation: number | null },
+  secret: KeptSecret,
   now: number,
 ): Promise<CredentialEntity> {
   await manager.delete(CredentialEntity, { deviceId, expiresAt: LessThanOrEqual(new Date(now)) });
@@ -26,13 +23,11 @@ export async function insertCredential(
     );
   }
   const row = manager.create(CredentialEntity, {
-    id: uuid7(now),
-    deviceId,
-    kind: 'access-token',
-    secretHash: tokenHash(token.text),
     userName: null,
     pending: false,
-    generation: token.generation,
+    generation: null,
+    ...secret,
+    deviceId,
     createdAt: new Date(now),
     expiresAt: null,
   });
@@ -48,4 +43,25 @@ export async function endGeneration(manager: EntityManager, { deviceId, generati
     { id: deviceId, tokenGeneration: generation },
     { tokenGeneration: generation + 1 },
   );
+}
+
+/** Has its time come? */
+export const hasEnded = ({ expiresAt }: CredentialEntity, now: number): boolean =>
+  expiresAt !== null && expiresAt.getTime() <= now;
+
+/** What the audit trail says of a credential: whose it is and of what kind, never its secret. */
+export function credentialRecord(
+  actor: Actor,
+  action: 'credential.created' | 'credential.rotated' | 'credential.revoked',
+  device: Pick<DeviceEntity, 'id' | 'name' | 'customerId'>,
+  { id, kind, userName }: Pick<CredentialEntity, 'id' | 'kind'> & { userName?: string | null },
+): AuditRecord {
+  const of = action === 'credential.revoked' ? 'from' : 'to';
+  const told = Object.entries({ device: device.id, kind, ...(userName === null ? {} : { userName }) });
+  return {
+    actor,
+    action,
+    subject: { kind: 'credential', id, name: device.name, customerId: device.customerId },
+    changes: Object.fromEntries(told.map(([field, value]) => [field, { from: null, to: null, [of]: value }])),
+  };
 }

@@ -25,20 +25,24 @@ export class CredentialsController {
   }
 
   @Post()
-  @ApiResponse({ status: 201, description: 'A new access token, shown this once', standardSchema: IssuedCredential })
+  @ApiResponse({
+    status: 201,
+    description: 'A new access token, password or JSON web token, shown this once',
+    standardSchema: IssuedCredential,
+  })
   @ApiProblems('CREDENTIAL_LIMIT_REACHED')
   issue(
     @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,
-    @Body({ schema: NewCredential }) _body: z.output<typeof NewCredential>,
+    @Body({ schema: NewCredential }) wanted: NewCredential,
   ): Promise<IssuedCredential> {
-    return this.credentials.issue(caller, id);
+    return this.credentials.issue(caller, id, wanted);
   }
 
   @Post(':credentialId/rotate')
   @ApiResponse({
     status: 201,
-    description: 'The successor, shown this once; the old token ends now or after the overlap',
+    description: 'The successor, shown this once; the old credential ends now or after the overlap',
     standardSchema: IssuedCredential,
   })
   @ApiProblems('CREDENTIAL_LIMIT_REACHED')

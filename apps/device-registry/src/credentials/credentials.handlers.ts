@@ -1,15 +1,15 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { DevicePrincipal, RpcRequest } from '#contracts';
 import { Rpc } from '#messaging';
-import { Credentials } from './credentials.service.ts';
+import { CredentialVerification } from './credential-verification.ts';
 
 /** What other services ask about credentials. */
 @Controller()
 export class CredentialsHandlers {
-  constructor(@Inject(Credentials) private readonly credentials: Credentials) {}
+  constructor(@Inject(CredentialVerification) private readonly verification: CredentialVerification) {}
 
   @Rpc('registry.credentials.verify')
-  verify(credential: RpcRequest<'registry.credentials.verify'>): Promise<DevicePrincipal> {
-    return this.credentials.verify(credential.kind === 'token' ? credential.token : credential.password);
+  verify(presented: RpcRequest<'registry.credentials.verify'>): Promise<DevicePrincipal> {
+    return this.verification.verify(presented);
   }
 }

@@ -2,13 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError } from '#contracts';
+import { uuid7 } from '#platform';
 import { inTransaction } from '#sql';
+import { audit } from '../audit/audit.ts';
 import { CLOCK, type Clock } from '../clock.ts';
 import { REGISTRY } from '../data-source-name.ts';
 import { lockedDevice } from '../devices/device-rows.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
 import { derivedToken, tokenHash } from './access-token.ts';
-import { insertCredential } from './credential-rows.ts';
+import { credentialRecord, insertCredential } from './credential-rows.ts';
 import { CredentialEntity } from './credential.entity.ts';
 
 /** Injection symbol of the key that tokens are derived from. */
@@ -38,16 +40,27 @@ export class DerivedTokens {
     const held = await generationOf(manager, id, device.tokenGeneration);
     if (held?.secretHash === tokenHash(token)) return token;
     if (held) return this.makeNext(manager, device);
-    await insertCredential(manager, id, { text: token, generation: device.tokenGeneration }, this.now());
-    return token;
+    return this.keep(manager, device, device.tokenGeneration);
   }
 
   /** The secret key has changed since this generation: its token goes on, but only the next one can still be told. */
-  private async makeNext(manager: EntityManager, { id, tokenGeneration }: DeviceEntity): Promise<string> {
-    const generation = tokenGeneration + 1;
-    const token = derivedToken(this.key, id, generation);
-    await manager.update(DeviceEntity, { id }, { tokenGeneration: generation });
-    await insertCredential(manager, id, { text: token, generation }, this.now());
+  private async makeNext(manager: EntityManager, device: DeviceEntity): Promise<string> {
+    const generation = device.tokenGeneration + 1;
+    await manager.update(DeviceEntity, { id: device.id }, { tokenGeneration: generation });
+    return this.keep(manager, device, generation);
+  }
+
+  private async keep(manager: EntityManager, device: DeviceEntity, generation: number): Promise<string> {
+    const now = this.now();
+    const token = derivedToken(this.key, device.id, generation);
+    const secretHash = tokenHash(token);
+    const row = await insertCredential(
+      manager,
+      device.id,
+      { id: uuid7(now), kind: 'access-token', secretHash, generation },
+      now,
+    );
+    await audit(manager, now, credentialRecord({ kind: 'device', id: device.id }, 'credential.created', device, row));
     return token;
   }
 }

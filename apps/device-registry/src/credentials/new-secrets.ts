@@ -1,0 +1,35 @@
+import { uuid7 } from '#platform';
+import { randomToken, tokenHash } from './access-token.ts';
+import type { CredentialEntity } from './credential.entity.ts';
+import type { IssuedCredential } from './credential.schemas.ts';
+import type { DeviceJwts } from './device-jwts.ts';
+import { passwordHash } from './password.ts';
+import { canonicalUserName } from './user-name.ts';
+
+/** What is kept of a secret. */
+export type KeptSecret = Pick<CredentialEntity, 'id' | 'kind' | 'secretHash'> &
+  Partial<Pick<CredentialEntity, 'userName' | 'pending' | 'generation'>>;
+
+/** What is kept of a new secret, and what is shown of it this once. */
+export interface NewSecret {
+  kept: KeptSecret;
+  shown: IssuedCredential;
+}
+
+export function newAccessToken(now: number): NewSecret {
+  const [id, kind, accessToken] = [uuid7(now), 'access-token', randomToken()] as const;
+  return { kept: { id, kind, secretHash: tokenHash(accessToken) }, shown: { id, kind, accessToken } };
+}
+
+export function newPassword(name: string, now: number): NewSecret & { password: string } {
+  const [id, kind, password] = [uuid7(now), 'password', randomToken()] as const;
+  const userName = canonicalUserName(name);
+  const secretHash = passwordHash(userName, password);
+  return { kept: { id, kind, secretHash, userName }, shown: { id, kind, userName, password }, password };
+}
+
+/** Its token is the first of the credential. */
+export function newDeviceJwt(jwts: DeviceJwts, deviceId: string, now: number): NewSecret {
+  const [id, kind] = [uuid7(now), 'device-jwt'] as const;
+  return { kept: { id, kind, secretHash: tokenHash(id) }, shown: { id, kind, ...jwts.sign(deviceId, id, now) } };
+}
