@@ -253,6 +253,92 @@ describe('a device', () => {
     expect(device.stats.acknowledged).toBe(2);
   });
 
+  it('shows a user name and a password', async () => {
+    const credentials = { userName: 'abc123/44:8A:5B:9C:70:93', password: 'secret' };
+    await connected({ token: undefined, credentials });
+    expect(platform.handshakes).toEqual([credentials]);
+  });
+
+  it('enters again when its credentials are refused, and comes back with the new ones', async () => {
+    const first = { userName: 'abc123/02', password: 'first' };
+    const second = { userName: 'abc123/02', password: 'second' };
+    let admitted = 'first';
+    platform.behave = (arrival) => {
+      const { password } = arrival.socket.handshake.auth;
+      return password === admitted ? receipt(arrival) : refuse('TOKEN_REVOKED');
+    };
+    const asked: unknown[] = [];
+    const device = await connected({
+      token: undefined,
+      provisioning: {
+        enter: async (refused) => {
+          asked.push(refused);
+          return refused ? second : first;
+        },
+      },
+    });
+    await device.send(temperatures(1));
+    await flush(device);
+    admitted = 'second';
+    await device.send(temperatures(1));
+    await flush(device, 200);
+    expect(asked).toEqual([undefined, first]);
+    expect(platform.handshakes).toEqual([first, second]);
+    expect(device.stats.acknowledged).toBe(2);
+  });
+
+  it('enters again until it is in, and is not discouraged by a way in that fails', async () => {
+    const failures: string[] = [];
+    const errors: unknown[] = [];
+    const outcomes = [new Error('No connection.'), new CodedError('UNAVAILABLE', 'Later.', { retryAfterMs: 9_000 })];
+    const device = create({
+      token: undefined,
+      provisioning: {
+        enter: async () => {
+          const outcome = outcomes.shift();
+          if (outcome) throw outcome;
+          return { token: 'good' };
+        },
+      },
+    });
+    device.on('connect-failed', ({ message }) => failures.push(message));
+    device.on('auth-error', (trouble) => errors.push(trouble));
+    await device.send(temperatures(1));
+    await device.connect();
+    await until('it is in', () => device.stats.acknowledged === 1, clock, 1_000);
+    expect([failures, errors]).toEqual([['No connection.', 'Later.'], []]);
+  });
+
+  it('does not take a lost reply to its renewal for a refusal', async () => {
+    platform.admit = (token) => (token === 'new' ? undefined : { code: 'TOKEN_REVOKED', message: 'Gone.' });
+    const outcomes: (Error | string)[] = ['old', new Error('No connection.'), 'new'];
+    const errors: unknown[] = [];
+    const device = create({
+      token: undefined,
+      getToken: async () => {
+        const outcome = outcomes.shift() ?? 'new';
+        if (typeof outcome === 'string') return outcome;
+        throw outcome;
+      },
+    });
+    device.on('auth-error', (trouble) => errors.push(trouble));
+    await device.connect();
+    await until('it is in', () => platform.connections.length === 1, clock, 1_000);
+    expect(errors).toEqual([]);
+  });
+
+  it('says why it is not let in, whatever the refusal is', async () => {
+    const device = create({
+      token: undefined,
+      provisioning: { enter: () => Promise.reject(new CodedError('DEVICE_LIMIT_REACHED', 'The limit is 10 devices.')) },
+    });
+    const errors: unknown[] = [];
+    device.on('auth-error', (trouble) => errors.push(trouble));
+    await device.connect();
+    await until('it is told', () => errors.length > 0);
+    expect(errors[0]).toEqual({ code: 'DEVICE_LIMIT_REACHED', message: 'The limit is 10 devices.' });
+  });
+
   it('tells that no token can be had', async () => {
     const device = create({
       token: undefined,

@@ -12,8 +12,8 @@ describe('a batch that was refused', () => {
     },
   );
 
-  it.each(['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'BAD_CREDENTIALS', 'FORBIDDEN'])(
-    'waits for another token after %s',
+  it.each(['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'BAD_CREDENTIALS', 'FORBIDDEN', 'DEVICE_DISABLED'])(
+    'waits for other credentials after %s',
     (code) => {
       expect(judge(code, batch(1, 1_000, true))).toBe('authenticate');
     },

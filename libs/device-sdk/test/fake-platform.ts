@@ -29,6 +29,8 @@ export const receipt = ({ batchId, readings }: Arrival, rejected: number[] = [])
 export class FakePlatform {
   readonly arrivals: Arrival[] = [];
   readonly tokens: unknown[] = [];
+  /** What each handshake showed. */
+  readonly handshakes: unknown[] = [];
   /** Readings that the platform has, by identity. */
   readonly stored = new Map<string, ReadingInput>();
   /** Batch ids that came again with other content. */
@@ -55,6 +57,7 @@ export class FakePlatform {
   async start(): Promise<this> {
     const namespace = this.io.of('/telemetry');
     namespace.use((socket, next) => {
+      this.handshakes.push(socket.handshake.auth);
       this.tokens.push(socket.handshake.auth['token']);
       const data = this.admit(socket.handshake.auth['token']);
       next(data ? Object.assign(new Error('refused'), { data }) : undefined);

@@ -55,7 +55,7 @@ export async function announcePairing(options: PairingOptions): Promise<'claimed
     onAnnounced?.(expiresAt);
     const renewInMs = renewalOf(expiresAt - clock.now(), validSeconds * 1_000);
     if (clock.now() + renewInMs >= end) {
-      await pause(clock, Math.max(0, end - clock.now()), signal);
+      if (end > clock.now()) await pause(clock, end - clock.now(), signal);
       return signal?.aborted ? 'stopped' : 'over';
     }
     await pause(clock, renewInMs, signal);
