@@ -2,6 +2,10 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { SqlModule } from '#sql';
 import { ClaimsHandlers } from './claims/claims.handlers.ts';
 import { Claims } from './claims/claims.service.ts';
+import { AssetsController } from './assets/assets.controller.ts';
+import { Assets } from './assets/assets.service.ts';
+import { AuditTrail } from './audit/audit-trail.service.ts';
+import { AuditController } from './audit/audit.controller.ts';
 import { CLOCK } from './clock.ts';
 import type { RegistryConfig } from './config.ts';
 import { deviceTokenKey } from './credentials/access-token.ts';
@@ -23,8 +27,13 @@ import { DevicesHandlers } from './devices/devices.handlers.ts';
 import { Devices } from './devices/devices.service.ts';
 import { ImportsHandlers } from './import/imports.handlers.ts';
 import { Imports } from './import/imports.service.ts';
+import { PeopleController } from './people/people.controller.ts';
+import { PeopleHandlers } from './people/people.handlers.ts';
+import { People } from './people/people.service.ts';
 import { AssetProfilesController, DeviceProfilesController } from './profiles/profiles.controller.ts';
 import { PROFILES } from './profiles/profiles.providers.ts';
+import { RelationsController } from './relations/relations.controller.ts';
+import { Relations } from './relations/relations.service.ts';
 import { REGISTRY_SCHEMA } from './schema.ts';
 import { ZeroTouchHandlers } from './zero-touch/zero-touch.handlers.ts';
 import { ZeroTouch } from './zero-touch/zero-touch.service.ts';
@@ -41,6 +50,11 @@ export class RegistryModule {
         CustomersHandlers,
         DeviceProfilesController,
         AssetProfilesController,
+        AssetsController,
+        RelationsController,
+        AuditController,
+        PeopleController,
+        PeopleHandlers,
         DevicesController,
         DevicesHandlers,
         CredentialsController,
@@ -52,6 +66,10 @@ export class RegistryModule {
       providers: [
         Customers,
         ...PROFILES,
+        Assets,
+        Relations,
+        AuditTrail,
+        People,
         Devices,
         DeviceAccess,
         DevicesOnDemand,
