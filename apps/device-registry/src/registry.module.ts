@@ -15,6 +15,8 @@ import { CredentialsHandlers } from './credentials/credentials.handlers.ts';
 import { Credentials } from './credentials/credentials.service.ts';
 import { DerivedTokens, DEVICE_TOKEN_KEY } from './credentials/derived-tokens.ts';
 import { deviceJwtKey, DeviceJwts } from './credentials/device-jwts.ts';
+import { DeviceResetController } from './credentials/device-reset.controller.ts';
+import { DeviceReset } from './credentials/device-reset.ts';
 import { EndedCredentials } from './credentials/ended-credentials.ts';
 import { CustomersController } from './customers/customers.controller.ts';
 import { CustomersHandlers } from './customers/customers.handlers.ts';
@@ -25,6 +27,7 @@ import { DevicesOnDemand } from './devices/devices-on-demand.ts';
 import { DevicesController } from './devices/devices.controller.ts';
 import { DevicesHandlers } from './devices/devices.handlers.ts';
 import { Devices } from './devices/devices.service.ts';
+import { FirstHeard } from './devices/first-heard.ts';
 import { ImportsHandlers } from './import/imports.handlers.ts';
 import { Imports } from './import/imports.service.ts';
 import { PeopleController } from './people/people.controller.ts';
@@ -35,6 +38,10 @@ import { PROFILES } from './profiles/profiles.providers.ts';
 import { RelationsController } from './relations/relations.controller.ts';
 import { Relations } from './relations/relations.service.ts';
 import { REGISTRY_SCHEMA } from './schema.ts';
+import { TwoStepHandlers } from './two-step/two-step.handlers.ts';
+import { TwoStep } from './two-step/two-step.service.ts';
+import { UuidDevicesHandlers } from './uuid-devices/uuid-devices.handlers.ts';
+import { UuidDevices } from './uuid-devices/uuid-devices.service.ts';
 import { ZeroTouchHandlers } from './zero-touch/zero-touch.handlers.ts';
 import { ZeroTouch } from './zero-touch/zero-touch.service.ts';
 
@@ -59,6 +66,9 @@ export class RegistryModule {
         DevicesHandlers,
         CredentialsController,
         CredentialsHandlers,
+        DeviceResetController,
+        TwoStepHandlers,
+        UuidDevicesHandlers,
         ImportsHandlers,
         ZeroTouchHandlers,
         ClaimsHandlers,
@@ -73,10 +83,14 @@ export class RegistryModule {
         Devices,
         DeviceAccess,
         DevicesOnDemand,
+        FirstHeard,
         Credentials,
         CredentialVerification,
         DerivedTokens,
         EndedCredentials,
+        DeviceReset,
+        TwoStep,
+        UuidDevices,
         Imports,
         ZeroTouch,
         Claims,

@@ -8,6 +8,8 @@ import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
 import { restartsSuite } from './restarts.suite.ts';
+import { twoStepSuite } from './two-step.suite.ts';
+import { uuidDevicesSuite } from './uuid-devices.suite.ts';
 import { searchSuite } from './search.suite.ts';
 import { zeroTouchSuite } from './zero-touch.suite.ts';
 
@@ -40,6 +42,12 @@ function suites(database: Database): void {
   });
   describe('claims', () => {
     claimsSuite(database);
+  });
+  describe('two steps', () => {
+    twoStepSuite(database);
+  });
+  describe('devices by uuid', () => {
+    uuidDevicesSuite(database);
   });
   describe('a restart', () => {
     restartsSuite(database);

@@ -3,6 +3,7 @@ import { MacAddress, type DeviceRef, type RpcReply, type RpcRequest } from '#con
 import { Rpc } from '#messaging';
 import { DeviceAccess } from './device-access.ts';
 import { DevicesOnDemand } from './devices-on-demand.ts';
+import { FirstHeard } from './first-heard.ts';
 
 /** What other services ask about devices. */
 @Controller()
@@ -10,6 +11,7 @@ export class DevicesHandlers {
   constructor(
     @Inject(DeviceAccess) private readonly access: DeviceAccess,
     @Inject(DevicesOnDemand) private readonly onDemand: DevicesOnDemand,
+    @Inject(FirstHeard) private readonly firstHeard: FirstHeard,
   ) {}
 
   @Rpc('registry.devices.authorize')
@@ -27,5 +29,11 @@ export class DevicesHandlers {
     macAddress,
   }: RpcRequest<'registry.devices.provisionByMac'>): Promise<RpcReply<'registry.devices.provisionByMac'>> {
     return this.onDemand.provisionByMac(MacAddress.parse(macAddress));
+  }
+
+  @Rpc('registry.devices.heard')
+  async heard({ deviceId }: RpcRequest<'registry.devices.heard'>): Promise<RpcReply<'registry.devices.heard'>> {
+    await this.firstHeard.heard(deviceId);
+    return {};
   }
 }

@@ -28,7 +28,8 @@ export async function checkMaster(
   await checkChain(manager, master, id);
 }
 
-async function checkChain(manager: EntityManager, master: DeviceEntity, id: string | null): Promise<void> {
+/** Throws `INVALID_INPUT` if the device `id` would be behind itself, or too far behind others. */
+export async function checkChain(manager: EntityManager, master: DeviceEntity, id: string | null): Promise<void> {
   let above: DeviceEntity | null = master;
   for (let length = 1; above; length += 1) {
     if (above.id === id) throw invalidInput('/master', 'is the device itself or behind it');
