@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { Latitude, Longitude } from '#contracts';
 import { OnOff } from '#platform';
+import { text } from './text.ts';
 
 /** Configuration of provisioning. */
 export const ProvisioningConfig = z.object({
@@ -16,5 +18,32 @@ export const ProvisioningConfig = z.object({
     .min(1)
     .default(600)
     .describe('Most provisionings a minute from one address, for each replica'),
+  LOCATION_URL: z
+    .url('must be an address that begins with http:// or https://')
+    .regex(/^https?:\/\/.*\{ip\}/, 'must begin with http:// or https://, and have {ip} where the address goes')
+    .optional()
+    .describe(
+      'Where the country and state of an IP address are asked for, such as https://ipapi.co/{ip}/json/; the answer has country_name or country, region or state, latitude and longitude',
+    ),
+  LOCATION_MMDB: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Path of a file in MaxMind's DB format with cities (such as GeoLite2 City); it is asked before LOCATION_URL",
+    ),
+  LOCATION_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(2_000)
+    .describe('How long LOCATION_URL may take to answer, in ms'),
+  LOCATION_COUNTRY: text(128)
+    .optional()
+    .describe('Country of devices that provision themselves without a location, where their address says nothing'),
+  LOCATION_STATE: text(128).optional().describe('State of those devices'),
+  LOCATION_LATITUDE: z.coerce.number().pipe(Latitude).optional().describe('Where their state is, in degrees'),
+  LOCATION_LONGITUDE: z.coerce.number().pipe(Longitude).optional().describe('Where their state is, in degrees'),
 });
 export type ProvisioningConfig = z.output<typeof ProvisioningConfig>;
