@@ -1,8 +1,10 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { DocsController } from './docs.controller.ts';
+import { ErrorShapes } from './error-shapes.ts';
 import { Health, HealthController } from './health.ts';
+import { MediaTypeGuard } from './media-types.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { validationPipe } from './validation.ts';
@@ -21,11 +23,17 @@ export class PlatformModule {
       providers: [
         Health,
         Metrics,
+        ErrorShapes,
         { provide: LOGGER, useValue: logger },
-        { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
+        {
+          provide: APP_FILTER,
+          inject: [ErrorShapes],
+          useFactory: (shapes: ErrorShapes) => new ProblemFilter(logger, shapes),
+        },
+        { provide: APP_GUARD, useClass: MediaTypeGuard },
         { provide: APP_PIPE, useFactory: validationPipe },
       ],
-      exports: [Health, Metrics, LOGGER],
+      exports: [Health, Metrics, ErrorShapes, LOGGER],
     };
   }
 }

@@ -6,14 +6,17 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import type { NextFunction, Request, Response } from 'express';
 import type { Logger } from 'pino';
-import { CodedError, LIMITS } from '#contracts';
+import { LIMITS } from '#contracts';
 import { ConfigError, type ServiceConfig } from './config.ts';
 import { Health } from './health.ts';
 import { NestLogger } from './logging.ts';
+import { isStreamed, unsupportedMediaType } from './media-types.ts';
 import { requestLog } from './request-log.ts';
 
 /** How long a stop may take before the process ends anyway, in ms. */
 const STOP_DEADLINE_MS = 10_000;
+/** How long a request may take to come in, in ms: files are of any size, and lines slow. */
+const REQUEST_TIMEOUT_MS = 3_600_000;
 
 export interface ServiceOptions {
   name: string;
@@ -36,6 +39,7 @@ export async function createService({ module, config, logger, rpc }: ServiceOpti
   app.use(requestLog(logger));
   app.use(requireJson);
   app.useBodyParser('json', { limit: LIMITS.bodyBytes, type: isJson, strict: false });
+  app.getHttpServer().requestTimeout = REQUEST_TIMEOUT_MS;
   app.useWebSocketAdapter(new IoAdapter(app));
   app.connectMicroservice<MicroserviceOptions>(rpc(app), { inheritAppConfig: true });
   return app;
@@ -125,19 +129,13 @@ const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\b/i;
 const isJson = ({ method, headers }: IncomingMessage): boolean =>
   method === 'GET' || JSON_TYPE.test(headers['content-type'] ?? '');
 
-/** A body that is not JSON is refused by its media type instead of being taken for an empty one. */
+/**
+ * A body that is not JSON is refused by its media type instead of being taken for an empty one; streamed ones are for the route to
+ * read, see MediaTypeGuard.
+ */
 function requireJson(request: Request, _response: Response, next: NextFunction): void {
   const length = request.headers['content-length'];
   const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
-  if (!hasBody || isJson(request)) {
-    next();
-    return;
-  }
-  const type = request.headers['content-type'];
-  next(
-    new CodedError(
-      'UNSUPPORTED_MEDIA_TYPE',
-      `The body must be JSON with "Content-Type: application/json"; this one says ${type === undefined ? 'nothing' : `"${type}"`}.`,
-    ),
-  );
+  const isTaken = !hasBody || isJson(request) || isStreamed(request);
+  next(isTaken ? undefined : unsupportedMediaType(request, ['application/json']));
 }
