@@ -1,11 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import type { House } from '../house.ts';
-import { logIn, newCustomer, newDevice, newPerson, newUser, type Device, type Person } from '../people.ts';
+import {
+  administrator,
+  logIn,
+  newCustomer,
+  newDevice,
+  newName,
+  newPerson,
+  newUser,
+  type Device,
+  type Person,
+} from '../people.ts';
 import { readings } from '../readings.ts';
 import { ask, connect, disconnectAll, refusalOf } from '../sockets.ts';
 import { read, Visitor, type Answer } from '../visitor.ts';
 
+const WithId = z.object({ id: z.string() });
 const Items = z.object({ items: z.array(z.object({ id: z.string() })) });
 const Document = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
 
@@ -16,9 +27,16 @@ const PUBLIC = new Set([
   'POST /user/token',
   'GET /.well-known/jwks.json',
   'GET /debug/provisioning',
+  'POST /provisioning/register',
+  'POST /provisioning/activate',
 ]);
+/** Routes of documents that keep shapes of their own: without a key or a device's token it is FORBIDDEN there, in their words. */
+const IN_THEIR_OWN_WORDS = new Set(['GET /auth/devices/request', 'GET /mqtt']);
+/** Routes where devices and provisioning keys call too. */
+const FOR_DEVICES = new Set(['POST /telemetry', 'POST /provisioning/pair', 'POST /api/provision']);
 /** Routes that not even an operator may call for their own customer. */
-const ADMINISTRATORS_ONLY = /^(?:POST|PATCH|DELETE) \/api\/customers|\/api\/telemetry\//;
+const ADMINISTRATORS_ONLY =
+  /^(?:POST|PATCH|DELETE) \/api\/(?:customers|device-profiles|asset-profiles)|\/api\/telemetry\//;
 /** The most changing methods last, so that what a route is tried on is still there for the others. */
 const METHODS = ['get', 'patch', 'put', 'post', 'delete'];
 /** Ends the login that calls it: called last. */
@@ -127,9 +145,16 @@ export function rights(house: () => House): void {
       const owner = await newPerson(house(), 'operator', victims.customer);
       const victim = await newDevice(owner.visitor);
       const colleague = await newPerson(house(), 'user', victims.customer);
-      const ids: Record<string, string> = { '/api/customers': victims.customer, '/api/users': colleague.id };
-      const routes = routesOf(document, (path) => ids[path.split('/', 3).join('/')] ?? victim.id, victim.credentialId);
-      expect(routes.length).toBeGreaterThan(20);
+      const things = await thingsOf(owner.visitor, victim);
+      const ids: Record<string, string> = {
+        '/api/customers': victims.customer,
+        '/api/users': colleague.id,
+        ...things,
+      };
+      const idOf = (path: string) =>
+        ids[path.split('/', 4).join('/')] ?? ids[path.split('/', 3).join('/')] ?? victim.id;
+      const routes = routesOf(document, idOf, { credentialId: victim.credentialId, userId: colleague.id });
+      expect(routes.length).toBeGreaterThan(60);
       const again = async ({ email, password }: Pick<Person, 'email' | 'password'>) =>
         (await logIn(house(), email, password)).visitor;
       const problems: string[] = [];
@@ -141,20 +166,20 @@ export function rights(house: () => House): void {
         }
       };
       await walk('nobody', new Visitor(house()), ({ name }, { status, code }) =>
-        PUBLIC.has(name) ? code !== 'UNAUTHENTICATED' : status === 401 && code === 'UNAUTHENTICATED',
+        isOpen(name) ? code !== 'UNAUTHENTICATED' : status === 401 && code === 'UNAUTHENTICATED',
       );
       await walk('a user', await again(stranger), isStrangers);
       await walk('a foreign operator', await again(foreignOperator), isStrangers);
       await walk('a device', new Visitor(house(), device.token), ({ name }, { status }) =>
-        PUBLIC.has(name) || name === 'POST /telemetry' ? status !== 401 : status === 401,
+        isOpen(name) || FOR_DEVICES.has(name) ? status !== 401 : status === 401,
       );
       await walk('the operator', await again(owner), ({ name, method }, { status }) => {
-        if (PUBLIC.has(name)) return true;
+        if (isOpen(name)) return true;
         if (ADMINISTRATORS_ONLY.test(name)) return status === 403;
         return method === 'GET' ? status === 200 : status !== 401;
       });
       await walk('the administrator', await again(house().admin), ({ name }, { status }) =>
-        PUBLIC.has(name) ? true : status !== 401 && status !== 403,
+        isOpen(name) || name === 'POST /provisioning/pair' ? true : status !== 401 && status !== 403,
       );
       expect(problems).toEqual([]);
     }, 60_000);
@@ -168,13 +193,40 @@ interface Route {
   path: string;
 }
 
+const isOpen = (name: string): boolean => PUBLIC.has(name) || IN_THEIR_OWN_WORDS.has(name);
+
+/** One thing of everything that the registry and provisioning keep for a customer, by the path of its kind. */
+async function thingsOf(operator: Visitor, device: Device): Promise<Record<string, string>> {
+  const admin = await administrator(operator.house);
+  const made = async (visitor: Visitor, path: string, body: object) => read(await visitor.post(path, body), WithId).id;
+  const deviceProfile = await made(admin, '/api/device-profiles', { name: newName('profile') });
+  const assetProfile = await made(admin, '/api/asset-profiles', { name: newName('profile') });
+  const asset = await made(operator, '/api/assets', { name: newName('asset'), profile: assetProfile });
+  const relation = await made(operator, '/api/relations', { from: asset, to: device.id });
+  const key = await made(operator, '/api/provisioning/keys', { name: newName('key') });
+  const file = { raw: 'name\nfrom a file\n', headers: { 'content-type': 'text/csv' } };
+  const { id: job } = read(await operator.post('/api/provisioning/jobs', undefined, file), WithId);
+  return {
+    '/api/device-profiles': deviceProfile,
+    '/api/asset-profiles': assetProfile,
+    '/api/assets': asset,
+    '/api/relations': relation,
+    '/api/provisioning/keys': key,
+    '/api/provisioning/jobs': job,
+  };
+}
+
 /** Every route of the document, on things of one victim, the destructive ones last. */
-function routesOf({ paths }: z.output<typeof Document>, idOf: (path: string) => string, credentialId: string): Route[] {
+function routesOf(
+  { paths }: z.output<typeof Document>,
+  idOf: (path: string) => string,
+  parts: Record<string, string>,
+): Route[] {
   const routes = Object.entries(paths).flatMap(([template, methods]) =>
     Object.keys(methods).map((method) => ({
       name: `${method.toUpperCase()} ${template}`,
       method: method.toUpperCase(),
-      path: template.replace('{credentialId}', credentialId).replace(/\{\w+\}/g, idOf(template)),
+      path: template.replace(/\{(\w+)\}/g, (_, part: string) => parts[part] ?? idOf(template)),
     })),
   );
   const rank = ({ name, method }: Route) => (name === LOG_OUT ? METHODS.length : METHODS.indexOf(method.toLowerCase()));
@@ -183,6 +235,8 @@ function routesOf({ paths }: z.output<typeof Document>, idOf: (path: string) => 
 
 /** Somebody with a token who has nothing to do with the thing: it is forbidden, not there, or their input is not valid. */
 function isStrangers({ name, path }: Route, { status }: Answer): boolean {
+  if (IN_THEIR_OWN_WORDS.has(name)) return status === 403;
   if (PUBLIC.has(name) || /^\/(?:user|telemetry|docs)\b/.test(path)) return status !== 403;
+  if (/^GET \/api\/(?:device|asset)-profiles/.test(name)) return status === 200;
   return name.includes('{') ? status === 403 || status === 404 : [200, 403, 422].includes(status);
 }
