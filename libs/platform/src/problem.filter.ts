@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { throwError } from 'rxjs';
 import { ZodError } from 'zod';
 import { CodedError, ERRORS, LIMITS, type ErrorCode } from '#contracts';
+import type { ErrorShape, ErrorShapes } from './error-shapes.ts';
 import { issuesOf } from './validation.ts';
 
 const CODE_OF_STATUS: Record<number, ErrorCode> = {
@@ -96,10 +97,13 @@ export const problemOf = (error: CodedError): Record<string, unknown> => ({
   ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
 });
 
-/** Turns every error into a problem document, or into its wire form for a request between services. */
+/** Turns every error into a problem document (or what the path has in its place), or into its wire form for a request between services. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly log: Logger) {}
+  constructor(
+    private readonly log: Logger,
+    private readonly shapes: ErrorShapes,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): unknown {
     const error = toCoded(thrown);
@@ -108,21 +112,24 @@ export class ProblemFilter implements ExceptionFilter {
     if (outage !== undefined) this.log.warn({ err: thrown }, outage);
     if (host.getType() === 'rpc') return throwError(() => error.toBody());
     const http = host.switchToHttp();
-    sendProblem(http.getRequest<Request>(), http.getResponse<Response>(), error);
+    const request = http.getRequest<Request>();
+    send(request, http.getResponse<Response>(), error, this.shapes.of(request.path));
     return undefined;
   }
 }
 
-function sendProblem(request: Request, response: Response, error: CodedError): void {
+function send(request: Request, response: Response, error: CodedError, shape: ErrorShape | undefined): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  if (error.retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1000));
-  if (error.status === 401 && !response.hasHeader('WWW-Authenticate')) response.setHeader('WWW-Authenticate', 'Bearer');
+  const { status, body } = shape ? shape(error) : { status: error.status, body: problemOf(error) };
+  const retryAfterMs = error.retryAfterMs ?? (status === 503 ? OUTAGE_RETRY_MS : undefined);
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
+  if (status === 401 && !response.hasHeader('WWW-Authenticate')) response.setHeader('WWW-Authenticate', 'Bearer');
   if (!request.complete) response.setHeader('Connection', 'close');
   response
-    .status(error.status)
-    .type('application/problem+json')
-    .send(JSON.stringify(problemOf(error)));
+    .status(status)
+    .type(shape ? 'application/json' : 'application/problem+json')
+    .send(JSON.stringify(body));
 }
