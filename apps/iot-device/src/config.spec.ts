@@ -2,7 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { UsageError, helpPage, readConfig } from './config.ts';
+import { helpPage, readConfig } from './config.ts';
+import { UsageError } from './usage-error.ts';
+
+const UUID = '4f3c8b1a-6c2d-4e5f-8a9b-0c1d2e3f4a5b';
+const ZERO_TOUCH = ['--provision', 'zero-touch', '--provisioning-key', 'k', '--device-profile', 'Gateway'];
 
 describe('the command line of the simulated devices', () => {
   it('has defaults for everything but the sender', () => {
@@ -24,7 +28,7 @@ describe('the command line of the simulated devices', () => {
       rate: 7,
       devices: 100,
       sensors: ['x', 'y'],
-      sender: { kind: 'debug', macPrefix: '02:F1:E1' },
+      sender: { kind: 'own', way: { way: 'debug', macPrefix: '02:F1:E1' } },
       outbox: undefined,
     });
   });
@@ -51,6 +55,41 @@ describe('the command line of the simulated devices', () => {
     expect(config?.sender).toEqual({ kind: 'person', email: 'a@example.com', password: 'p' });
   });
 
+  it.each<[string, string[], object]>([
+    ['two-step', ['--customer', 'abc'], { customer: 'abc', macPrefix: '02:F1:E1' }],
+    ['uuid', ['--secret-key', 'k', '--uuid', UUID, '--master', UUID], { secretKey: 'k', uuid: UUID, master: UUID }],
+    [
+      'zero-touch',
+      ['--email', 'a@example.com', '--password', 'p', '--device-profile', 'G', '--name', 'gw', '--serial', 's'],
+      { caller: { email: 'a@example.com', password: 'p' }, device: { name: 'gw', serial: 's', deviceProfile: 'G' } },
+    ],
+    [
+      'pair',
+      ['--pair-key', 'p', '--owner-key', 'o', '--token', 'a'],
+      { access: { tokens: ['a'] }, keys: { pairKey: 'p', ownerKey: 'o' }, minutes: 60 },
+    ],
+    ['pair', ['--pair-key', 'p', '--owner-key', 'o'], { access: { macPrefix: '02:F1:E1' } }],
+  ])('takes devices that get in by %s', (way, args, expected) => {
+    const sender = readConfig(['--provision', way, ...args], {})?.sender;
+    expect(sender).toMatchObject({ kind: 'own', way: { way, ...expected } });
+  });
+
+  it('takes the place of a device', () => {
+    const place = ['--country', 'Iran', '--region', 'Tehran', '--latitude', '35.7', '--longitude', '51.4'];
+    expect(readConfig([...ZERO_TOUCH, ...place], {})?.sender).toMatchObject({
+      way: { device: { location: { country: 'Iran', state: 'Tehran', latitude: 35.7, longitude: 51.4 } } },
+    });
+  });
+
+  it('keeps what devices learn beside their outboxes, unless it is told where', () => {
+    const stateOf = (...args: string[]) => readConfig(['--provision', 'debug', ...args], {})?.state;
+    expect([stateOf(), stateOf('--outbox', 'o'), stateOf('--outbox', 'o', '--state', 's')]).toEqual([
+      undefined,
+      join('o', '.state'),
+      's',
+    ]);
+  });
+
   it.each([
     [[], /Who sends\?/],
     [['--token', 'a', '--provision', 'debug'], /one of --token/],
@@ -64,7 +103,25 @@ describe('the command line of the simulated devices', () => {
     [['--token', 'a,,b'], /--token \(DEVICE_TOKEN\) must not have an empty token/],
     [['--token', 'a,b', '--devices', '3'], /2 tokens for 3 devices/],
     [['--token', 'a', '--batch', '1001'], /at most 1000/],
-    [['--provision', 'magic'], /can only be debug/],
+    [['--provision', 'magic'], /must be debug, two-step, uuid, zero-touch or pair\.$/],
+    [['--provision', 'debug', '--email', 'a@example.com'], /one of --token/],
+    [['--provision', 'two-step'], /^--provision two-step needs --customer \(DEVICE_CUSTOMER\)\.$/],
+    [['--provision', 'uuid'], /needs --secret-key/],
+    [['--provision', 'uuid', '--secret-key', 'k', '--uuid', 'x'], /--uuid \(DEVICE_UUID\) must be a uuid/],
+    [['--provision', 'uuid', '--secret-key', 'k', '--uuid', UUID, '--devices', '2'], /for a single device/],
+    [['--provision', 'zero-touch'], /needs --provisioning-key, or --email and --password/],
+    [['--provision', 'zero-touch', '--email', 'a@example.com'], /--email needs --password/],
+    [['--provision', 'zero-touch', '--provisioning-key', 'k'], /needs --device-profile/],
+    [[...ZERO_TOUCH, '--latitude', '91', '--longitude', '0'], /--latitude \(DEVICE_LATITUDE\)/],
+    [[...ZERO_TOUCH, '--latitude', '9'], /--latitude and --longitude go together/],
+    [[...ZERO_TOUCH, '--country', 'Iran'], /needs --country and --region/],
+    [[...ZERO_TOUCH, '--email', 'a@example.com', '--password', 'p'], /not both/],
+    [['--provision', 'pair', '--owner-key', 'o'], /needs --pair-key/],
+    [['--provision', 'pair', '--pair-key', 'p'], /needs --owner-key/],
+    [
+      ['--provision', 'pair', '--pair-key', 'p', '--owner-key', 'o', '--token', 'a,b', '--devices', '3'],
+      /2 tokens for 3/,
+    ],
     [['--nonsense'], /Unknown option '--nonsense'\. See/],
     [['--rate'], /'--rate <value>' argument missing/],
     [['stray'], /Unexpected argument 'stray'/],

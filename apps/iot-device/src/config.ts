@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { LIMITS, SENSOR_NAME } from '#contracts';
+import { LIMITS, Latitude, Longitude, SENSOR_NAME } from '#contracts';
+import { type Sender, senderOf } from './sender.ts';
+import { UsageError } from './usage-error.ts';
 
 /** How many readings of one sensor a second can hold, each with a time of its own. */
 const READINGS_PER_SENSOR = 1_000;
 
 const positive = z.coerce.number({ error: 'must be a number' }).positive('must be more than 0');
 const count = z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1, 'must be at least 1');
+
+const word = (most: number) => z.string().min(1, 'must not be empty').max(most, `must have at most ${most} characters`);
+const degrees = z.coerce.number({ error: 'must be a number of degrees' });
+const uuid = z.uuid({ error: 'must be a uuid' });
 
 /** A list in one text, `a,b,c`. */
 const split = (text: string): string[] => text.split(',').map((part) => part.trim());
@@ -27,17 +34,52 @@ export const IotDeviceConfig = z.object({
   DEVICE_EMAIL: z
     .email({ error: 'must be an email address' })
     .optional()
-    .describe('Send as this person, to their own gateway'),
+    .describe(
+      'Send as this person, to their own gateway; with zero-touch, the administrator or operator who provisions',
+    ),
   DEVICE_PASSWORD: z.string().optional().describe('The password of that person'),
   DEVICE_PROVISION: z
-    .literal('debug', { error: 'can only be debug' })
+    .enum(['debug', 'two-step', 'uuid', 'zero-touch', 'pair'], {
+      error: 'must be debug, two-step, uuid, zero-touch or pair',
+    })
     .optional()
-    .describe('debug: every device gets a token of its own by GET /debug/provisioning'),
+    .describe('How every device gets itself in: debug, two-step, uuid, zero-touch or pair'),
+  DEVICE_STATE: z
+    .string()
+    .min(1, 'must name a folder')
+    .optional()
+    .describe('Folder that keeps what devices learned while they got in; without it in the outbox, else in memory'),
+  DEVICE_CUSTOMER: word(64).optional().describe("two-step: the customer's number"),
+  DEVICE_SECRET_KEY: word(1_024).optional().describe('uuid: the secret key of masters or of agents'),
+  DEVICE_UUID: uuid.optional().describe('uuid: the uuid of a single device; without it devices make their own'),
+  DEVICE_MASTER: uuid.optional().describe('uuid: the master of agents'),
+  DEVICE_PROVISIONING_KEY: word(512)
+    .optional()
+    .describe('zero-touch: a provisioning key, in place of an email address and password'),
+  DEVICE_NAME: word(100)
+    .optional()
+    .describe("zero-touch: the device's name, or how names begin; by default the host's"),
+  DEVICE_SERIAL: word(100)
+    .optional()
+    .describe("zero-touch: the serial number, or how those begin; by default the machine's"),
+  DEVICE_PROFILE: word(128).optional().describe('zero-touch: the name of the device profile'),
+  DEVICE_COUNTRY_PROFILE: word(128).optional().describe("zero-touch: the name of the country's asset profile"),
+  DEVICE_STATE_PROFILE: word(128).optional().describe("zero-touch: the name of the state's asset profile"),
+  DEVICE_COUNTRY: word(128).optional().describe('zero-touch: where the device is; without it the platform finds out'),
+  DEVICE_REGION: word(128).optional().describe('zero-touch: the state or region of that country'),
+  DEVICE_LATITUDE: degrees.pipe(Latitude).optional().describe('zero-touch: degrees north, with --country and --region'),
+  DEVICE_LONGITUDE: degrees.pipe(Longitude).optional().describe('zero-touch: degrees east, with --latitude'),
+  DEVICE_PAIR_KEY: word(128).optional().describe('pair: the key by which a user claims the device'),
+  DEVICE_OWNER_KEY: word(128).optional().describe("pair: the secret of the user's app"),
+  DEVICE_PAIR_MINUTES: positive
+    .max(10_080, 'must be at most 10080')
+    .default(60)
+    .describe('pair: minutes to wait for a user'),
   DEVICE_MAC_PREFIX: z
     .string()
     .regex(/^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){0,3}$/, 'must be one to four hex pairs such as 02:F1')
     .default('02:F1:E1')
-    .describe('Start of the MAC addresses of provisioned devices'),
+    .describe('debug, two-step, pair: how MAC addresses begin'),
   DEVICE_SENSORS: z
     .string()
     .transform(split)
@@ -72,7 +114,7 @@ export const IotDeviceConfig = z.object({
     .default(1)
     .describe('The same seed gives the same signals'),
 });
-type Variables = z.output<typeof IotDeviceConfig>;
+export type Variables = z.output<typeof IotDeviceConfig>;
 type Variable = keyof Variables;
 
 /** The flag that stands for each variable, and wins over it. */
@@ -82,7 +124,25 @@ const FLAGS = {
   email: 'DEVICE_EMAIL',
   password: 'DEVICE_PASSWORD',
   provision: 'DEVICE_PROVISION',
+  state: 'DEVICE_STATE',
   'mac-prefix': 'DEVICE_MAC_PREFIX',
+  customer: 'DEVICE_CUSTOMER',
+  'secret-key': 'DEVICE_SECRET_KEY',
+  uuid: 'DEVICE_UUID',
+  master: 'DEVICE_MASTER',
+  'provisioning-key': 'DEVICE_PROVISIONING_KEY',
+  name: 'DEVICE_NAME',
+  serial: 'DEVICE_SERIAL',
+  'device-profile': 'DEVICE_PROFILE',
+  'country-profile': 'DEVICE_COUNTRY_PROFILE',
+  'state-profile': 'DEVICE_STATE_PROFILE',
+  country: 'DEVICE_COUNTRY',
+  region: 'DEVICE_REGION',
+  latitude: 'DEVICE_LATITUDE',
+  longitude: 'DEVICE_LONGITUDE',
+  'pair-key': 'DEVICE_PAIR_KEY',
+  'owner-key': 'DEVICE_OWNER_KEY',
+  'pair-minutes': 'DEVICE_PAIR_MINUTES',
   sensors: 'DEVICE_SENSORS',
   rate: 'DEVICE_RATE',
   devices: 'DEVICE_COUNT',
@@ -93,12 +153,6 @@ const FLAGS = {
   seed: 'DEVICE_SEED',
 } as const satisfies Record<string, Variable>;
 
-/** Who sends: devices by their tokens, a person, or devices that provision themselves. */
-export type Sender =
-  | { kind: 'tokens'; tokens: string[] }
-  | { kind: 'person'; email: string; password: string }
-  | { kind: 'debug'; macPrefix: string };
-
 /** A run of the simulated devices; rate in readings per second and device, duration in seconds. */
 export interface Config {
   url: string;
@@ -108,23 +162,23 @@ export interface Config {
   rate: number;
   batch: number;
   outbox?: string;
+  /** Where devices keep what they learned; in memory without it. */
+  state?: string;
   duration?: number;
   location?: string;
   seed: number;
 }
 
-/** The command cannot be carried out; the message is one line that says why and what to do. */
-export class UsageError extends Error {}
-
 /** The page that `--help` prints. */
 export function helpPage(): string {
   const rows = Object.entries(FLAGS).map(
-    ([flag, name]) => `  --${flag.padEnd(12)} ${name.padEnd(18)} ${IotDeviceConfig.shape[name].description}`,
+    ([flag, name]) => `  --${flag.padEnd(17)} ${name.padEnd(24)} ${IotDeviceConfig.shape[name].description}`,
   );
   return [
-    'npm run device -- [flags]      simulated devices that send readings',
+    'npm run device -- [flags]                       simulated devices that send readings',
+    'npm run device -- provision --config <file>     this machine gets itself in by zero touch; see its own --help',
     '',
-    '  flag           or variable',
+    '  flag                or variable',
     ...rows,
     '',
     'A variable with _FILE after its name names a file to read it from, such as DEVICE_TOKEN_FILE.',
@@ -178,9 +232,10 @@ function describeIssue({ issues: [issue] }: z.ZodError): string {
 
 function toConfig(given: Variables): Config {
   const sender = senderOf(given);
-  const tokens = sender.kind === 'tokens' ? sender.tokens.length : 1;
+  const tokens = given.DEVICE_TOKEN?.length ?? 1;
   const devices = given.DEVICE_COUNT ?? tokens;
-  if (tokens > 1 && tokens !== devices) {
+  const oneForAll = tokens === 1 && sender.kind === 'tokens';
+  if (given.DEVICE_TOKEN && tokens !== devices && !oneForAll) {
     throw new UsageError(`There are ${tokens} tokens for ${devices} devices: give one for each, or one for all.`);
   }
   if (given.DEVICE_RATE > READINGS_PER_SENSOR * given.DEVICE_SENSORS.length) {
@@ -194,19 +249,9 @@ function toConfig(given: Variables): Config {
     rate: given.DEVICE_RATE,
     batch: given.DEVICE_BATCH,
     outbox: given.DEVICE_OUTBOX,
+    state: given.DEVICE_STATE ?? (given.DEVICE_OUTBOX === undefined ? undefined : join(given.DEVICE_OUTBOX, '.state')),
     duration: given.DEVICE_DURATION,
     location: given.DEVICE_LOCATION,
     seed: given.DEVICE_SEED,
   };
-}
-
-function senderOf(given: Variables): Sender {
-  const { DEVICE_TOKEN: tokens, DEVICE_EMAIL: email, DEVICE_PASSWORD: password, DEVICE_PROVISION: provision } = given;
-  const ways = [tokens, email, provision].filter((way) => way !== undefined).length;
-  if (ways > 1) throw new UsageError('Give one of --token, --email and --provision, not several.');
-  if (tokens) return { kind: 'tokens', tokens };
-  if (email && password === undefined) throw new UsageError('--email needs --password.');
-  if (email && password !== undefined) return { kind: 'person', email, password };
-  if (provision) return { kind: 'debug', macPrefix: given.DEVICE_MAC_PREFIX };
-  throw new UsageError('Who sends? Give --token, or --email and --password, or --provision debug.');
 }

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReadingInput } from '#contracts';
 import { Server } from 'socket.io';
-import { type Fleet, type FleetOptions, macOf, startFleet } from './fleet.ts';
+import { type Fleet, type FleetAccess, type FleetOptions, startFleet } from './fleet.ts';
+import { fileNameOf, macOf, ownDevices } from './ways.ts';
 
 describe('a fleet of simulated devices', () => {
   let http: HttpServer;
@@ -23,6 +24,8 @@ describe('a fleet of simulated devices', () => {
     fleets.push(fleet);
     return fleet;
   };
+  const debug = (macPrefix: string, devices: number): FleetAccess =>
+    ownDevices({ way: 'debug', macPrefix }, { url, devices });
   const until = async (what: string, condition: () => boolean) => {
     for (const deadline = Date.now() + 20_000; !condition(); await sleep(5)) {
       if (Date.now() > deadline) throw new Error(`Waited in vain until ${what}.`);
@@ -72,7 +75,7 @@ describe('a fleet of simulated devices', () => {
   });
 
   it('gives every device a token of its own by debug provisioning', async () => {
-    const fleet = await start({ devices: 25, access: { kind: 'debug', macPrefix: '02:F1' } });
+    const fleet = await start({ devices: 25, access: debug('02:F1', 25) });
     await until('all have sent', () => tokensSeen().size === 25);
     expect(new Set(provisioned).size).toBe(25);
     expect(tokensSeen()).toContain('token of 02:F1:00:00:00:19');
@@ -94,7 +97,7 @@ describe('a fleet of simulated devices', () => {
   });
 
   it('has a receipt for everything it took when it is stopped, and takes no more', async () => {
-    const fleet = await start({ devices: 3, access: { kind: 'debug', macPrefix: '02' } });
+    const fleet = await start({ devices: 3, access: debug('02', 3) });
     await until('it works', () => received.length > 20);
     const stats = await fleet.stop();
     expect(stats).toMatchObject({
@@ -136,7 +139,7 @@ describe('a fleet of simulated devices', () => {
     };
     const told: unknown[] = [];
     await start({
-      access: { kind: 'debug', macPrefix: '02' },
+      access: debug('02', 1),
       listener: { authError: (_, { message }) => told.push(message) },
     });
     await until('it is told', () => told.length > 0);
@@ -148,6 +151,16 @@ describe('a fleet of simulated devices', () => {
       '02:F1:E1:00:00:01',
       '02:00:00:00:01:02',
       '02:F1:E1:00:FF:FF',
+    ]);
+  });
+
+  it('keeps what a device learned in a file whose name tells it from others', () => {
+    expect(['02:F1:E1:00:00:01', 'pump 1/2', '..', 'a*b', 'gateway'].map(fileNameOf)).toEqual([
+      '02F1E1000001',
+      'pump%201%2F2',
+      '%2E.',
+      'a%2Ab',
+      'gateway',
     ]);
   });
 });

@@ -1,25 +1,35 @@
 import { join } from 'node:path';
-import { CodedError, type ReadingInput } from '#contracts';
+import type { ReadingInput } from '#contracts';
 import {
   type Clock,
   type DeviceStats,
   FieldlineDevice,
   FileOutbox,
+  type DeviceOptions,
   type GetToken,
   MemoryOutbox,
   OutboxFullError,
+  type Provisioning,
   type Trouble,
-  provisionDebug,
   systemClock,
 } from '#device-sdk';
 import { createSchedule } from './schedule.ts';
 import { createSensor } from './signals.ts';
+import { fileNameOf, suffixOf } from './ways.ts';
 
-/** Where the tokens of a fleet come from. */
+/** How a fleet gets in: by tokens, by a person's login, or every device, numbered from 1, by itself. */
 export type FleetAccess =
   | { kind: 'tokens'; tokens: readonly string[] }
   | { kind: 'person'; getToken: GetToken }
-  | { kind: 'debug'; macPrefix: string };
+  | { kind: 'own'; device: (number: number) => OwnDevice };
+
+/** A device that gets itself in. */
+export interface OwnDevice {
+  name: string;
+  provisioning: Provisioning;
+  /** What it does besides, until the signal comes; `tell` takes sentences that go on after its name. */
+  attend?: (signal: AbortSignal, tell: (sentence: string) => void) => Promise<void>;
+}
 
 /** What a fleet tells. */
 export interface FleetListener {
@@ -27,6 +37,8 @@ export interface FleetListener {
   connectFailed?(device: string, failure: { message: string; retryInMs: number }): void;
   /** The device's token is refused; `everConnected` tells whether it was good before. */
   authError?(device: string, trouble: Trouble, everConnected: boolean): void;
+  /** Something to be told of the device: a sentence that goes on after its name. */
+  told?(device: string, sentence: string): void;
   rejected?(device: string, rejected: { reading: ReadingInput; code: string; message: string }): void;
   /** The fleet cannot go on. */
   failed?(error: Error): void;
@@ -74,12 +86,13 @@ interface Line {
   name: string;
   device: FieldlineDevice;
   takeDue: (now: number) => ReadingInput[];
+  attend: OwnDevice['attend'];
   up: boolean;
 }
 
 /**
- * Starts simulated devices. There is one connection for each token: with a token each, and with debug provisioning, every device has its
- * own; a single token or person stands for a gateway, over which all devices send, with `-<number>` after their sensors' names.
+ * Starts simulated devices. There is one connection for each token: with a token each, and when devices get themselves in, every device has
+ * its own; a single token or person stands for a gateway, over which all devices send, with `-<number>` after their sensors' names.
  * Resolves when the outboxes are open; connecting goes on by itself.
  *
  * @throws {OutboxLockedError} when another process uses the folder.
@@ -87,6 +100,7 @@ interface Line {
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { clock = systemClock, listener = {} } = options;
   const lines = createLines(options, clock);
+  const ending = new AbortController();
   let refused = 0;
   let cancelTick: () => void;
 
@@ -115,6 +129,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     throw error;
   }
   cancelTick = clock.after(TICK_MS, tick);
+  lines.forEach((line) => void attendTo(line, ending.signal, listener));
 
   return {
     get stats() {
@@ -125,6 +140,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     },
     async stop({ flushMs = 10_000 } = {}) {
       cancelTick();
+      ending.abort();
       await Promise.all(lines.map((line) => line.device.close({ flush: true, timeoutMs: flushMs })));
       return stats();
     },
@@ -134,13 +150,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 function createLines(options: FleetOptions, clock: Clock): Line[] {
   const { access, devices } = options;
   const numbers = Array.from({ length: devices }, (_, index) => index + 1);
-  if (access.kind === 'debug') {
+  if (access.kind === 'own') {
     const slots = createSlots(PROVISIONED_AT_ONCE);
     return numbers.map((number) => {
-      const macAddress = macOf(access.macPrefix, number);
-      return createLine(options, clock, [number], macAddress, {
-        getToken: provisioned(options.url, macAddress, slots),
-      });
+      const { name, provisioning, attend } = access.device(number);
+      const inLine: Provisioning = { enter: (refused) => slots(() => provisioning.enter(refused)) };
+      return createLine(options, clock, [number], name, { provisioning: inLine }, attend);
     });
   }
   if (access.kind === 'person') return [createLine(options, clock, numbers, 'gateway', { getToken: access.getToken })];
@@ -153,10 +168,11 @@ function createLine(
   clock: Clock,
   numbers: readonly number[],
   name: string,
-  auth: { token?: string; getToken?: GetToken },
+  auth: Pick<DeviceOptions, 'token' | 'getToken' | 'provisioning'>,
+  attend?: OwnDevice['attend'],
 ): Line {
   const { url, outbox, batch, rate, sensors, location, seed = 1 } = options;
-  const folder = outbox === undefined ? undefined : join(outbox, name.replaceAll(':', ''));
+  const folder = outbox === undefined ? undefined : join(outbox, fileNameOf(name));
   const device = new FieldlineDevice({
     url,
     ...auth,
@@ -165,13 +181,13 @@ function createLine(
     ...(batch === undefined ? {} : { batch: { maxReadings: batch } }),
   });
   const schedules = numbers.map((number) => {
-    const suffix = numbers.length === 1 ? '' : `-${String(number).padStart(String(numbers.length).length, '0')}`;
+    const suffix = suffixOf(number, numbers.length);
     const own = sensors.map((sensor) =>
       createSensor(sensor, { sentAs: `${sensor}${suffix}`, seed: seed * 100_003 + number * 16, location }),
     );
     return createSchedule(own, rate, clock.now() + Math.floor((TICK_MS * number) / options.devices));
   });
-  return { name, device, takeDue: (now) => schedules.flatMap((takeDue) => takeDue(now)), up: false };
+  return { name, device, takeDue: (now) => schedules.flatMap((takeDue) => takeDue(now)), attend, up: false };
 }
 
 function listen(line: Line, listener: FleetListener): void {
@@ -189,20 +205,13 @@ function listen(line: Line, listener: FleetListener): void {
   line.device.on('rejected', (rejected) => listener.rejected?.(line.name, rejected));
 }
 
-/**
- * A token by debug provisioning; a refused token is asked for again, which gives the new one after a rotation. A platform that does not
- * allow it is a credential error, since no retry of the device's own will cure it.
- */
-function provisioned(url: string, macAddress: string, slots: ReturnType<typeof createSlots>): GetToken {
-  return async () => {
-    try {
-      return await slots(() => provisionDebug({ url, macAddress }));
-    } catch (error) {
-      const coded = CodedError.from(error);
-      if (coded?.code === 'DEBUG_PROVISIONING_OFF') throw new CodedError('BAD_CREDENTIALS', coded.message);
-      throw error;
-    }
-  };
+/** What a device does besides sending is not worth ending the fleet for. */
+async function attendTo(line: Line, signal: AbortSignal, listener: FleetListener): Promise<void> {
+  try {
+    await line.attend?.(signal, (sentence) => listener.told?.(line.name, sentence));
+  } catch (error) {
+    listener.told?.(line.name, `cannot be announced: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Lets `size` jobs run at a time; the others wait in line. */
@@ -220,16 +229,6 @@ function createSlots(size: number) {
       else free += 1;
     }
   };
-}
-
-/** The MAC address of device `number`: the prefix, filled up to six pairs with the number. */
-export function macOf(prefix: string, number: number): string {
-  const pairs = prefix.split(':');
-  const digits = number
-    .toString(16)
-    .toUpperCase()
-    .padStart(2 * (6 - pairs.length), '0');
-  return [...pairs, ...(digits.match(/../g) ?? [])].join(':');
 }
 
 const addStats = (a: DeviceStats, b: DeviceStats): DeviceStats => ({

@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { type FleetAccess, type FleetListener, startFleet } from './fleet.ts';
 import type { Screen } from './screen.ts';
 import { createRate, leftovers, statusLine, totals } from './status-line.ts';
+import { ownDevices } from './ways.ts';
 
 /** How long the end waits for receipts, in milliseconds. */
 const FLUSH_MS = 10_000;
@@ -36,8 +37,9 @@ export async function run(config: Config, screen: Screen): Promise<number> {
   return left || failure ? 1 : 0;
 }
 
-function accessOf({ sender, url }: Config): FleetAccess {
-  if (sender.kind !== 'person') return sender;
+function accessOf({ sender, url, devices, state }: Config): FleetAccess {
+  if (sender.kind === 'tokens') return sender;
+  if (sender.kind === 'own') return ownDevices(sender.way, { url, devices, state });
   return { kind: 'person', getToken: userLogin({ url, email: sender.email, password: sender.password }) };
 }
 
@@ -73,6 +75,7 @@ function createListener(screen: Screen, end: (failure: string) => void): FleetLi
       if (everConnected) tell(line);
       else end(line);
     },
+    told: (device, sentence) => screen.say(`${device} ${sentence}`),
     rejected: (device, { reading, code, message }) =>
       tell(`${device}: ${reading.sensor} was rejected (${code}): ${message}`),
     failed: (error) => end(error.message),

@@ -1,4 +1,5 @@
 import { startFleet, type Fleet } from '../../iot-device/src/fleet.ts';
+import { ownDevices } from '../../iot-device/src/ways.ts';
 import type { Log } from '#platform';
 
 /** How many devices the demo has. */
@@ -11,7 +12,7 @@ const MAC_PREFIX = '02:DE:50';
 export const startDemo = (url: string, log: Log): Promise<Fleet> =>
   startFleet({
     url,
-    access: { kind: 'debug', macPrefix: MAC_PREFIX },
+    access: ownDevices({ way: 'debug', macPrefix: MAC_PREFIX }, { url, devices: DEMO_DEVICES }),
     devices: DEMO_DEVICES,
     sensors: ['temperature', 'humidity', 'battery'],
     rate: 3,

@@ -30,17 +30,26 @@ export class FileMemory implements ProvisioningMemory {
 
   async save(document: object): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    await replaceFile(this.path, `${JSON.stringify(document, undefined, 2)}\n`, 0o600);
+    await replaceFile(this.path, `${JSON.stringify(document, undefined, 2)}\n`, { mode: 0o600 });
   }
 }
 
+/** Who may read a file. */
+export interface FileRights {
+  mode: number;
+  /** Given by the superuser only; the file belongs to the process's user otherwise. */
+  uid?: number;
+  gid?: number;
+}
+
 /** Writes a file so that after a crash or a loss of power there is the old one or the new one, whole. */
-export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+export async function replaceFile(path: string, text: string, { mode, uid, gid }: FileRights): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {
       await file.chmod(mode);
+      if (uid !== undefined && gid !== undefined && process.getuid?.() === 0) await file.chown(uid, gid);
       await file.writeFile(text);
       await file.sync();
     } finally {
