@@ -3,6 +3,9 @@ import { Latitude, Longitude } from '#contracts';
 import { OnOff } from '#platform';
 import { text } from './text.ts';
 
+/** A key that every device of a kind knows. */
+const DeviceKey = z.string().min(8, 'must have at least 8 characters');
+
 /** Configuration of provisioning. */
 export const ProvisioningConfig = z.object({
   DATABASE_URL: z
@@ -18,6 +21,21 @@ export const ProvisioningConfig = z.object({
     .min(1)
     .default(600)
     .describe('Most provisionings a minute from one address, for each replica'),
+  DEVICE_MASTER_SECRET_KEY: DeviceKey.optional().describe(
+    'Secret key with which masters ask for their token at GET /auth/devices/request; without it none can',
+  ),
+  DEVICE_AGENT_SECRET_KEY: DeviceKey.optional().describe('The same for agents; another key than that of masters'),
+  DEVICE_REGISTRATION: z
+    .enum(['open', 'known'])
+    .default('open')
+    .describe('known: only masters and agents that the registry has get a token; open: whoever knows the secret key'),
+  MQTT_PUBLIC_ADDRESS: z
+    .string()
+    .regex(/^[^\s/]+:\d{1,5}$/, 'must be host:port')
+    .optional()
+    .describe(
+      'Where devices reach MQTT, host:port, as GET /mqtt tells them; by default port 1883 of the host they asked',
+    ),
   LOCATION_URL: z
     .url('must be an address that begins with http:// or https://')
     .regex(/^https?:\/\/.*\{ip\}/, 'must begin with http:// or https://, and have {ip} where the address goes')

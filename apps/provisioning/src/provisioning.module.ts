@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { SqlModule } from '#sql';
+import { Attempts } from './attempts/attempts.ts';
 import { CLOCK } from './clock.ts';
 import type { ProvisioningConfig } from './config.ts';
+import { CustomerChoice } from './customer-choice.ts';
 import { PROVISIONING } from './data-source-name.ts';
 import { DebugProvisioningController } from './debug-provisioning/debug-provisioning.controller.ts';
 import { DEBUG_PROVISIONING, DebugProvisioningGuard } from './debug-provisioning/debug-provisioning.guard.ts';
 import { DebugProvisioning } from './debug-provisioning/debug-provisioning.service.ts';
+import { ExactErrors } from './exact-errors.ts';
+import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { JobHousekeeping } from './jobs/job-housekeeping.ts';
 import { JobProgress } from './jobs/job-progress.ts';
 import { JobQueue } from './jobs/job-queue.ts';
@@ -17,9 +21,25 @@ import { JobsHandlers } from './jobs/jobs.handlers.ts';
 import { Jobs } from './jobs/jobs.service.ts';
 import { JOB_HOLDER } from './jobs/leases.ts';
 import { Uploads } from './jobs/uploads.service.ts';
+import { LocationModule } from './location/location.module.ts';
+import { ClaimsController } from './pairing/claims.controller.ts';
+import { Claims } from './pairing/claims.service.ts';
+import { DeviceCallerGuard } from './pairing/device-caller.guard.ts';
+import { PairingController } from './pairing/pairing.controller.ts';
+import { Pairing } from './pairing/pairing.service.ts';
+import { KeyUses } from './provisioning-keys/key-uses.ts';
+import { ProvisioningKeysController } from './provisioning-keys/provisioning-keys.controller.ts';
+import { ProvisioningKeys } from './provisioning-keys/provisioning-keys.service.ts';
+import { MQTT_PUBLIC_ADDRESS, MqttAddressController } from './mqtt-address/mqtt-address.controller.ts';
 import { AddressRate } from './rate/address-rate.ts';
 import { RateGuard } from './rate/rate.guard.ts';
 import { PROVISIONING_SCHEMA } from './schema.ts';
+import { TwoStepController } from './two-step/two-step.controller.ts';
+import { DeviceKeys } from './uuid-request/device-keys.ts';
+import { ONLY_KNOWN, UuidRequestController } from './uuid-request/uuid-request.controller.ts';
+import { ProvisionerGuard } from './zero-touch/provisioner.ts';
+import { ZeroTouchController } from './zero-touch/zero-touch.controller.ts';
+import { ZeroTouch } from './zero-touch/zero-touch.service.ts';
 
 /** Every way a device gets in. */
 @Module({})
@@ -27,12 +47,30 @@ export class ProvisioningModule {
   static register(config: ProvisioningConfig): DynamicModule {
     return {
       module: ProvisioningModule,
-      imports: [SqlModule.forSchema(PROVISIONING, config.DATABASE_URL, PROVISIONING_SCHEMA)],
-      controllers: [DebugProvisioningController, JobsController, JobsHandlers],
+      imports: [
+        SqlModule.forSchema(PROVISIONING, config.DATABASE_URL, PROVISIONING_SCHEMA),
+        LocationModule.register(config),
+      ],
+      controllers: [
+        DebugProvisioningController,
+        TwoStepController,
+        UuidRequestController,
+        MqttAddressController,
+        JobsController,
+        JobsHandlers,
+        ProvisioningKeysController,
+        ZeroTouchController,
+        PairingController,
+        ClaimsController,
+      ],
       providers: [
         DebugProvisioning,
         DebugProvisioningGuard,
         RateGuard,
+        ExactErrors,
+        { provide: DeviceKeys, useFactory: () => deviceKeys(config) },
+        { provide: ONLY_KNOWN, useValue: config.DEVICE_REGISTRATION === 'known' },
+        { provide: MQTT_PUBLIC_ADDRESS, useValue: config.MQTT_PUBLIC_ADDRESS },
         Jobs,
         JobStore,
         JobQueue,
@@ -40,6 +78,16 @@ export class ProvisioningModule {
         JobWorker,
         JobHousekeeping,
         Uploads,
+        Attempts,
+        CustomerChoice,
+        ProvisioningKeys,
+        KeyUses,
+        ProvisionerGuard,
+        ZeroTouch,
+        DeviceCallerGuard,
+        Pairing,
+        Claims,
+        Housekeeping,
         { provide: JOB_HOLDER, useFactory: () => randomUUID() },
         { provide: CLOCK, useValue: Date.now },
         { provide: DEBUG_PROVISIONING, useValue: config.DEBUG_PROVISIONING },
@@ -48,3 +96,6 @@ export class ProvisioningModule {
     };
   }
 }
+
+const deviceKeys = ({ DEVICE_MASTER_SECRET_KEY, DEVICE_AGENT_SECRET_KEY }: ProvisioningConfig): DeviceKeys =>
+  new DeviceKeys({ master: DEVICE_MASTER_SECRET_KEY, agent: DEVICE_AGENT_SECRET_KEY });

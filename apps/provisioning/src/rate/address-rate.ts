@@ -37,7 +37,7 @@ export class AddressRate {
 }
 
 /** One customer of an IPv6 provider has a whole /64 (RFC 6177): it counts as one address. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address;
   const [head = '', tail = ''] = address.split('::');
   const [before, after] = [head, tail].map((part) => part.split(':').filter(Boolean));

@@ -1,0 +1,32 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { ProvisioningConfig } from '../config.ts';
+import { CachedLocations } from './cached-locations.ts';
+import { CONFIGURED_PLACE, configuredPlace } from './configured-place.ts';
+import { HttpLocations } from './http-locations.adapter.ts';
+import { LOCATION_PROVIDERS, type LocationProvider } from './location-provider.ts';
+import { Locations } from './locations.ts';
+import { MmdbLocations } from './mmdb-locations.adapter.ts';
+
+/** Where devices are, by the providers that are configured. */
+@Module({})
+export class LocationModule {
+  static register(config: ProvisioningConfig): DynamicModule {
+    return {
+      module: LocationModule,
+      providers: [
+        Locations,
+        { provide: LOCATION_PROVIDERS, useFactory: () => providersOf(config) },
+        { provide: CONFIGURED_PLACE, useFactory: () => configuredPlace(config) },
+      ],
+      exports: [Locations],
+    };
+  }
+}
+
+/** The file first: it costs nothing to ask. */
+function providersOf({ LOCATION_MMDB, LOCATION_URL, LOCATION_TIMEOUT_MS }: ProvisioningConfig): LocationProvider[] {
+  return [
+    ...(LOCATION_MMDB === undefined ? [] : [new MmdbLocations(LOCATION_MMDB)]),
+    ...(LOCATION_URL === undefined ? [] : [new CachedLocations(new HttpLocations(LOCATION_URL, LOCATION_TIMEOUT_MS))]),
+  ];
+}
