@@ -1,11 +1,16 @@
 import { describe } from '@jest/globals';
 import { describeWith, freshMysqlDatabase, tempDir } from '#testing';
+import { assetsSuite } from './assets.suite.ts';
+import { auditSuite } from './audit.suite.ts';
 import { claimsSuite } from './claims.suite.ts';
 import { credentialsSuite } from './credentials.suite.ts';
 import { customersSuite } from './customers.suite.ts';
 import { devicesSuite } from './devices.suite.ts';
 import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
+import { peopleSuite } from './people.suite.ts';
+import { profilesSuite } from './profiles.suite.ts';
+import { relationsSuite } from './relations.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
 import { restartsSuite } from './restarts.suite.ts';
 import { twoStepSuite } from './two-step.suite.ts';
@@ -27,6 +32,21 @@ function suites(database: Database): void {
   });
   describe('a search for devices', () => {
     searchSuite(database);
+  });
+  describe('profiles', () => {
+    profilesSuite(database);
+  });
+  describe('assets', () => {
+    assetsSuite(database);
+  });
+  describe('relations', () => {
+    relationsSuite(database);
+  });
+  describe('people and their devices', () => {
+    peopleSuite(database);
+  });
+  describe('the audit trail', () => {
+    auditSuite(database);
   });
   describe('credentials', () => {
     credentialsSuite(database);

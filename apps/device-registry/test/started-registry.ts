@@ -28,6 +28,9 @@ const KEY_ID = 'test';
 /** How many users each customer has, as auth would say. */
 export const USERS_OF = new Map<string, number>();
 
+/** Whose email address is whose, as auth would say. */
+export const USERS_BY_EMAIL = new Map<string, string>();
+
 /** What auth would answer. */
 @Controller()
 class AuthOfTests {
@@ -47,6 +50,12 @@ class AuthOfTests {
   @Rpc('auth.users.count')
   count({ customerId }: RpcRequest<'auth.users.count'>): RpcReply<'auth.users.count'> {
     return { count: USERS_OF.get(customerId) ?? 0 };
+  }
+
+  @Rpc('auth.users.find')
+  find({ email }: RpcRequest<'auth.users.find'>): RpcReply<'auth.users.find'> {
+    const id = USERS_BY_EMAIL.get(email.toLowerCase());
+    return id === undefined ? null : { id, name: 'Somebody', customerId: null };
   }
 }
 
