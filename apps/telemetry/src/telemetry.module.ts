@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LOGGER, type Log } from '#platform';
 import { DeviceAccess } from './authorise/device-access.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
+import { FirstReadings } from './ingest/first-readings.ts';
 import { IngestLimits } from './ingest/ingest-limits.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { RateLimit } from './ingest/rate-limit.ts';
@@ -103,6 +104,7 @@ const storageProviders = (config: TelemetryConfig, storage: Storage): Provider[]
 const ingestProviders = (config: TelemetryConfig): Provider[] => [
   { provide: RateLimit, useFactory: () => new RateLimit(config.RATE_LIMIT) },
   IngestLimits,
+  FirstReadings,
   {
     provide: GroupCommit,
     inject: [READING_LOG, TelemetryMetrics],
@@ -110,14 +112,23 @@ const ingestProviders = (config: TelemetryConfig): Provider[] => [
   },
   {
     provide: Ingest,
-    inject: [GroupCommit, DeviceAccess, Viewers, IngestLimits],
-    useFactory: (groups: GroupCommit, access: DeviceAccess, viewers: Viewers, limits: IngestLimits) =>
+    inject: [GroupCommit, DeviceAccess, Viewers, FirstReadings, IngestLimits],
+    useFactory: (
+      groups: GroupCommit,
+      access: DeviceAccess,
+      viewers: Viewers,
+      firstReadings: FirstReadings,
+      limits: IngestLimits,
+    ) =>
       new Ingest({
         append: (entry) => groups.append(entry),
         authorise: (principal, device) => access.authorise(principal, device, 'write'),
         home: (principal) => access.home(principal),
         tell: (entry) => {
           viewers.tell(entry);
+        },
+        heard: (device) => {
+          firstReadings.heard(device);
         },
         count: (accepted, rejected) => {
           limits.count(accepted, rejected);

@@ -22,6 +22,7 @@ const person: UserPrincipal = { kind: 'user', userId: uuid7(), sessionId: uuid7(
 
 let appended: string[];
 let told: string[];
+let heard: string[];
 let now: number;
 let append: (entry: WrittenEntry) => Promise<void>;
 let authorise: (principal: Principal, name: string) => Promise<DeviceRef>;
@@ -32,6 +33,7 @@ const entries = (): LogEntry[] => parseBody(bodyOf(appended));
 beforeEach(() => {
   appended = [];
   told = [];
+  heard = [];
   now = NOW;
   append = (entry) => {
     appended.push(textOf(entry));
@@ -44,6 +46,7 @@ beforeEach(() => {
     authorise: (principal, name) => authorise(principal, name),
     home: () => Promise.resolve(home),
     tell: ({ deviceId }) => told.push(deviceId),
+    heard: ({ name }) => heard.push(name),
     count: () => undefined,
     now: () => now,
     retentionMs: 365 * 86_400_000,
@@ -155,6 +158,28 @@ describe('a reading’s device', () => {
       { sensor: 'a', value: 2, ts: NOW },
     ]);
     expect(receipt).toMatchObject({ accepted: 1, rejected: [{ index: 0, code: 'DEVICE_NOT_ALLOWED' }] });
+  });
+
+  it('is heard of once its readings are durable, also behind a gateway', async () => {
+    let durable = (): void => undefined;
+    append = () => new Promise((resolve) => (durable = resolve));
+    const accepting = ingest.accept(device, { sensor: 'a', value: 1 });
+    await new Promise(setImmediate);
+    expect(heard).toEqual([]);
+    durable();
+    await accepting;
+    append = () => Promise.resolve();
+    await ingest.accept(device, { device: 'child', sensor: 'a', value: 1 });
+    await ingest.accept(person, { sensor: 'a', value: 1 });
+    expect(heard).toEqual(['own', 'child', 'home']);
+  });
+
+  it('is not heard of where nothing of it was accepted', async () => {
+    await ingest.accept(device, [7]);
+    await ingest.accept(device, [7, { device: 'child', sensor: 'a', value: 1 }]);
+    append = () => Promise.reject(new CodedError('BUSY', 'full', { retryAfterMs: 500 }));
+    await expect(ingest.accept(device, { sensor: 'a', value: 1 })).rejects.toMatchObject({ code: 'BUSY' });
+    expect(heard).toEqual(['child']);
   });
 
   it('that nobody can look up just now refuses the whole batch, so that it is sent again', async () => {

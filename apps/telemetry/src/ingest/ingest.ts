@@ -16,6 +16,8 @@ export interface IngestPorts {
   home(principal: Principal): Promise<DeviceRef>;
   /** Tells viewers; called once the entry is durable. */
   tell(entry: WrittenEntry): void;
+  /** Readings of the device are durable; called for every batch, and must not take time. */
+  heard(device: DeviceRef): void;
   /** Counts what came in. */
   count(accepted: number, rejected: readonly Rejection[]): void;
   now(): number;
@@ -25,7 +27,7 @@ export interface IngestPorts {
 
 /** One device's part of a batch. */
 interface Part {
-  deviceId: string;
+  device: DeviceRef;
   readings: ParsedReading[];
   rejected: number;
 }
@@ -53,11 +55,11 @@ export class Ingest {
     const now = this.ports.now();
     const batch = parseBatch(payload, { now, oldest: now - this.ports.retentionMs });
     const parts = ownPart(principal, batch) ?? (await this.split(principal, batch));
-    for (const { deviceId, readings } of parts) {
+    for (const { device, readings } of parts) {
       if (readings.some(({ timeless }) => timeless)) {
         const resendKey =
-          batchId === undefined ? undefined : batchKey(deviceId, callerIdOf(principal), batchId, payload);
-        this.timeless.stamp(deviceId, readings, now, resendKey);
+          batchId === undefined ? undefined : batchKey(device.id, callerIdOf(principal), batchId, payload);
+        this.timeless.stamp(device.id, readings, now, resendKey);
       }
     }
     await this.append(parts, now);
@@ -76,7 +78,7 @@ export class Ingest {
     const allowed: ParsedReading[] = [];
     for (const reading of batch.readings) {
       const device = await this.deviceOf(principal, reading);
-      if (typeof device === 'string') {
+      if ('id' in device) {
         allowed.push(reading);
         partOf(parts, device).readings.push(reading);
       } else {
@@ -86,7 +88,7 @@ export class Ingest {
     batch.readings = allowed;
     batch.rejected.sort((a, b) => a.index - b.index);
     if (batch.rejected.length > 0 && principal.kind === 'device') {
-      partOf(parts, principal.device.id).rejected = batch.rejected.length;
+      partOf(parts, principal.device).rejected = batch.rejected.length;
     }
     return [...parts.values()];
   }
@@ -94,11 +96,10 @@ export class Ingest {
   private async deviceOf(
     principal: Principal,
     { device }: ParsedReading,
-  ): Promise<string | { code: ErrorCode; message: string }> {
-    if (device === undefined)
-      return principal.kind === 'device' ? principal.device.id : (await this.ports.home(principal)).id;
+  ): Promise<DeviceRef | { code: ErrorCode; message: string }> {
+    if (device === undefined) return principal.kind === 'device' ? principal.device : this.ports.home(principal);
     try {
-      return (await this.ports.authorise(principal, device)).id;
+      return await this.ports.authorise(principal, device);
     } catch (error) {
       if (isRefusal(error)) return { code: error.code, message: error.message };
       throw error;
@@ -111,6 +112,7 @@ export class Ingest {
     if (entries.length === 1 && entry) await this.ports.append(entry);
     else await Promise.all(entries.map((each) => this.ports.append(each)));
     for (const each of entries) this.ports.tell(each);
+    for (const { device, readings } of parts) if (readings.length > 0) this.ports.heard(device);
   }
 
   private newBatchId(): string {
@@ -122,20 +124,21 @@ export class Ingest {
 /** The one part of a batch that is all the sending device's own, which most are; undefined for another one. */
 function ownPart(principal: Principal, { readings, rejected }: ParsedBatch): Part[] | undefined {
   if (principal.kind !== 'device' || !readings.every(({ device }) => device === undefined)) return undefined;
-  return [{ deviceId: principal.device.id, readings, rejected: rejected.length }];
+  return [{ device: principal.device, readings, rejected: rejected.length }];
 }
 
-function partOf(parts: Map<string, Part>, deviceId: string): Part {
-  let part = parts.get(deviceId);
+function partOf(parts: Map<string, Part>, device: DeviceRef): Part {
+  let part = parts.get(device.id);
   if (!part) {
-    part = { deviceId, readings: [], rejected: 0 };
-    parts.set(deviceId, part);
+    part = { device, readings: [], rejected: 0 };
+    parts.set(device.id, part);
   }
   return part;
 }
 
 /** The entries of one part: one, unless it is too large. */
-function entriesOf({ deviceId, readings, rejected }: Part, receivedAt: number): WrittenEntry[] {
+function entriesOf({ device, readings, rejected }: Part, receivedAt: number): WrittenEntry[] {
+  const deviceId = device.id;
   const entries: WrittenEntry[] = [];
   let texts = '';
   for (const { sensor, ts, value, unit, location } of readings) {
