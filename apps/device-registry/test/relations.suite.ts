@@ -22,8 +22,7 @@ export function relationsSuite(database: () => Promise<string>): void {
     (await registry.call(admin, 'POST /api/devices', { body: { name: 'Device', customer } })).body;
   const relate = (from: string | undefined, to: string | undefined, type?: string, who: Person = admin) =>
     registry.call(who, 'POST /api/relations', { body: { from, to, type } });
-  const count = async (query: string) =>
-    (await registry.call(admin, `GET /api/relations?${query}`)).body.items.length;
+  const count = async (query: string) => (await registry.call(admin, `GET /api/relations?${query}`)).body.items.length;
 
   test('lead from an asset to an asset or a device, and contain unless another type is said', async () => {
     const [house, room, device] = [await newAsset(null, 'House'), await newAsset(null, 'Room'), await newDevice()];
