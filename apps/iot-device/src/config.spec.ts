@@ -65,10 +65,10 @@ describe('the command line of the simulated devices', () => {
     ],
     [
       'pair',
-      ['--pair-key', 'p', '--owner-key', 'o', '--token', 'a'],
-      { access: { tokens: ['a'] }, keys: { pairKey: 'p', ownerKey: 'o' }, minutes: 60 },
+      ['--pair-key', 'pair-1', '--owner-key', 'owner-12', '--token', 'a'],
+      { access: { tokens: ['a'] }, keys: { pairKey: 'pair-1', ownerKey: 'owner-12' }, minutes: 60 },
     ],
-    ['pair', ['--pair-key', 'p', '--owner-key', 'o'], { access: { macPrefix: '02:F1:E1' } }],
+    ['pair', ['--pair-key', 'pair-1', '--owner-key', 'owner-12'], { access: { macPrefix: '02:F1:E1' } }],
   ])('takes devices that get in by %s', (way, args, expected) => {
     const sender = readConfig(['--provision', way, ...args], {})?.sender;
     expect(sender).toMatchObject({ kind: 'own', way: { way, ...expected } });
@@ -116,10 +116,10 @@ describe('the command line of the simulated devices', () => {
     [[...ZERO_TOUCH, '--latitude', '9'], /--latitude and --longitude go together/],
     [[...ZERO_TOUCH, '--country', 'Iran'], /needs --country and --region/],
     [[...ZERO_TOUCH, '--email', 'a@example.com', '--password', 'p'], /not both/],
-    [['--provision', 'pair', '--owner-key', 'o'], /needs --pair-key/],
-    [['--provision', 'pair', '--pair-key', 'p'], /needs --owner-key/],
+    [['--provision', 'pair', '--owner-key', 'owner-12'], /needs --pair-key/],
+    [['--provision', 'pair', '--pair-key', 'pair-1'], /needs --owner-key/],
     [
-      ['--provision', 'pair', '--pair-key', 'p', '--owner-key', 'o', '--token', 'a,b', '--devices', '3'],
+      ['--provision', 'pair', '--pair-key', 'pair-1', '--owner-key', 'owner-12', '--token', 'a,b', '--devices', '3'],
       /2 tokens for 3/,
     ],
     [['--nonsense'], /Unknown option '--nonsense'\. See/],

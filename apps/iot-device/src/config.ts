@@ -12,7 +12,11 @@ const READINGS_PER_SENSOR = 1_000;
 const positive = z.coerce.number({ error: 'must be a number' }).positive('must be more than 0');
 const count = z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1, 'must be at least 1');
 
-const word = (most: number) => z.string().min(1, 'must not be empty').max(most, `must have at most ${most} characters`);
+const word = (most: number, least = 1) =>
+  z
+    .string()
+    .min(least, least === 1 ? 'must not be empty' : `must have at least ${least} characters`)
+    .max(most, `must have at most ${most} characters`);
 const degrees = z.coerce.number({ error: 'must be a number of degrees' });
 const uuid = z.uuid({ error: 'must be a uuid' });
 
@@ -49,7 +53,9 @@ export const IotDeviceConfig = z.object({
     .min(1, 'must name a folder')
     .optional()
     .describe('Folder that keeps what devices learned while they got in; without it in the outbox, else in memory'),
-  DEVICE_CUSTOMER: word(64).optional().describe("two-step: the customer's number"),
+  DEVICE_CUSTOMER: word(64)
+    .optional()
+    .describe("The customer's number: two-step needs it, zero-touch makes devices the customer's"),
   DEVICE_SECRET_KEY: word(1_024).optional().describe('uuid: the secret key of masters or of agents'),
   DEVICE_UUID: uuid.optional().describe('uuid: the uuid of a single device; without it devices make their own'),
   DEVICE_MASTER: uuid.optional().describe('uuid: the master of agents'),
@@ -69,8 +75,8 @@ export const IotDeviceConfig = z.object({
   DEVICE_REGION: word(128).optional().describe('zero-touch: the state or region of that country'),
   DEVICE_LATITUDE: degrees.pipe(Latitude).optional().describe('zero-touch: degrees north, with --country and --region'),
   DEVICE_LONGITUDE: degrees.pipe(Longitude).optional().describe('zero-touch: degrees east, with --latitude'),
-  DEVICE_PAIR_KEY: word(128).optional().describe('pair: the key by which a user claims the device'),
-  DEVICE_OWNER_KEY: word(128).optional().describe("pair: the secret of the user's app"),
+  DEVICE_PAIR_KEY: word(120, 6).optional().describe('pair: the key by which a user claims the device'),
+  DEVICE_OWNER_KEY: word(128, 8).optional().describe("pair: the secret of the user's app"),
   DEVICE_PAIR_MINUTES: positive
     .max(10_080, 'must be at most 10080')
     .default(60)

@@ -67,6 +67,7 @@ function zeroTouchOf(given: Variables): Way {
       deviceProfile: needed(given, way, 'DEVICE_PROFILE', '--device-profile'),
       countryProfile: given.DEVICE_COUNTRY_PROFILE,
       stateProfile: given.DEVICE_STATE_PROFILE,
+      customer: given.DEVICE_CUSTOMER,
       location: locationOf(given),
     },
   };

@@ -19,7 +19,7 @@ const HELP = `npm run device -- provision --config <file>     this machine gets 
 
   --config <file>     .properties or .yaml: [thingsboard] url, username, password or provisioning_key;
                       [profiles] country_profile_name, state_profile_name, device_profile_name;
-                      [device] name, serial; [location] country, state, latitude, longitude
+                      [device] name, serial, customer; [location] country, state, latitude, longitude
   --state <folder>    keeps the device's access token there; without it in <file>.device.json
   --timeout <s>       how long to wait for a platform that is away; 60 by default
   --show-token        prints the access token too
@@ -177,30 +177,42 @@ const describeCreation = ({ created }: ZeroTouchPlace): string =>
   created === undefined ? '' : created ? ', made' : ', found';
 
 /** What went wrong and what to do about it, in one line. */
-function explain(error: unknown, { config }: Command, { url, device }: Settings): { code: string; message: string } {
+function explain(error: unknown, { config }: Command, settings: Settings): { code: string; message: string } {
   const code = CodedError.from(error)?.code ?? 'UNAVAILABLE';
-  const words = messageOf(error);
-  const advice: Record<string, [title: string, todo: string]> = {
-    BAD_CREDENTIALS: ['Token refresh failed', `Put right username and password in [thingsboard] of ${config}.`],
-    TOO_MANY_ATTEMPTS: [
-      'Token refresh failed',
-      `Put right the password in ${config}, and wait before the next attempt.`,
-    ],
-    FORBIDDEN: ['Not allowed', `The username in ${config} has to be an administrator or operator.`],
-    UNAUTHENTICATED: ['Not allowed', `Put right username and password, or provisioning_key, in ${config}.`],
-    PROFILE_NOT_FOUND: [
-      'Profile not found',
-      `Put right the names in [profiles] of ${config}, or have the profile made.`,
-    ],
-    DEVICE_LIMIT_REACHED: ['No room', "Have the customer's device limit raised, or a device deleted."],
-    DEVICE_MISMATCH: [
-      'Another device',
-      `Put right name and serial in [device] of ${config} (${device.name}, ${device.serial}).`,
-    ],
-    UNAVAILABLE: ['Not finished', `Check url in [thingsboard] of ${config} (${url}), and run this again.`],
-  };
-  const [title, todo] = advice[code] ?? ['Refused', 'Put that right and run this again.'];
-  return { code, message: `${title}: ${words.replace(/\s+/g, ' ')} ${todo}` };
+  const [title, todo] = adviceOn(code, config, settings) ?? ['Refused', 'Put that right and run this again.'];
+  return { code, message: `${title}: ${messageOf(error).replace(/\s+/g, ' ')} ${todo}` };
+}
+
+function adviceOn(code: string, config: string, { url, caller, device }: Settings): [string, string] | undefined {
+  const byKey = 'provisioningKey' in caller;
+  switch (code) {
+    case 'BAD_CREDENTIALS':
+    case 'TOKEN_EXPIRED':
+    case 'TOKEN_REVOKED':
+    case 'UNAUTHENTICATED':
+      return byKey
+        ? ['Not allowed', `Put right provisioning_key in [thingsboard] of ${config}.`]
+        : ['Token refresh failed', `Put right username and password in [thingsboard] of ${config}.`];
+    case 'TOO_MANY_ATTEMPTS':
+      return ['Token refresh failed', `Put right the password in ${config}, and wait before the next attempt.`];
+    case 'FORBIDDEN':
+      return ['Not allowed', `The username in ${config} has to be an administrator or operator.`];
+    case 'PROVISIONING_KEY_USED_UP':
+      return ['Not allowed', `Have another key made, and put it into ${config}.`];
+    case 'PROFILE_NOT_FOUND':
+      return ['Profile not found', `Put right the names in [profiles] of ${config}, or have the profile made.`];
+    case 'DEVICE_LIMIT_REACHED':
+      return ['No room', "Have the customer's device limit raised, or a device deleted."];
+    case 'DEVICE_MISMATCH':
+      return [
+        'Another device',
+        `Put right name and serial in [device] of ${config} (${device.name}, ${device.serial}).`,
+      ];
+    case 'UNAVAILABLE':
+      return ['Not finished', `Check url in [thingsboard] of ${config} (${url}), and run this again.`];
+    default:
+      return undefined;
+  }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

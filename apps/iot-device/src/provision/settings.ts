@@ -22,7 +22,7 @@ const Fields = z.object({
     state_profile_name: word.optional(),
     device_profile_name: z.string({ error: 'is missing' }).pipe(word),
   }),
-  device: z.object({ name: word.optional(), serial: word.optional() }),
+  device: z.object({ name: word.optional(), serial: word.optional(), customer: word.optional() }),
   location: z.object({
     country: word.optional(),
     state: word.optional(),
@@ -59,6 +59,7 @@ export function readSettings(path: string, sections: Sections): Settings {
       deviceProfile: profiles.device_profile_name,
       countryProfile: profiles.country_profile_name,
       stateProfile: profiles.state_profile_name,
+      customer: device.customer,
       location: locationOf(path, parsed.data.location),
     },
   };

@@ -27,6 +27,8 @@ export interface ZeroTouchDescription {
   deviceProfile: string;
   countryProfile?: string;
   stateProfile?: string;
+  /** Id or number of the customer whose device it is to be, where the caller may choose. */
+  customer?: string;
   /** Without it the platform finds out by the address that the request comes from, or goes by its configuration. */
   location?: ZeroTouchLocation;
 }
