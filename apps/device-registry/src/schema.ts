@@ -16,6 +16,7 @@ import { DevicePeople1767225600009 } from './migrations/0009-device-people.ts';
 import { Assets1767225600010 } from './migrations/0010-assets.ts';
 import { AuditEntries1767225600011 } from './migrations/0011-audit-entries.ts';
 import { RelationCustomers1767225600012 } from './migrations/0012-relation-customers.ts';
+import { DeviceLists1767225600013 } from './migrations/0013-device-lists.ts';
 import { DevicePersonEntity } from './people/device-person.entity.ts';
 import { AssetProfileEntity } from './profiles/asset-profile.entity.ts';
 import { DeviceProfileEntity } from './profiles/device-profile.entity.ts';
@@ -50,5 +51,6 @@ export const REGISTRY_SCHEMA = {
     Assets1767225600010,
     AuditEntries1767225600011,
     RelationCustomers1767225600012,
+    DeviceLists1767225600013,
   ],
 } satisfies Schema;

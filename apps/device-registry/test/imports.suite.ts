@@ -91,7 +91,10 @@ export function importsSuite(database: () => Promise<string>): void {
     const { id: customer } = await newCustomer();
     await run([{ name: 'A' }, { name: 'B' }].map((row) => ({ ...row, customer })));
     const ids = (await devicesOf(customer)).map(({ id }) => id).sort();
-    const entries = await registry.dataSource.manager.findBy(AuditEntryEntity, { customerId: customer, subjectKind: 'device' });
+    const entries = await registry.dataSource.manager.findBy(AuditEntryEntity, {
+      customerId: customer,
+      subjectKind: 'device',
+    });
     expect(entries.map(({ subjectId }) => subjectId).sort()).toEqual(ids);
     expect(entries[0]).toMatchObject({ action: 'device.created', actorKind: 'user', actorId: admin.principal.userId });
     const told = registry.heard('registry.device.changed').filter(({ device }) => device.customerId === customer);
@@ -257,6 +260,14 @@ export function importsSuite(database: () => Promise<string>): void {
     expect(counted).toBe(30);
     expect(new Set(devices.map(({ macAddress }) => macAddress)).size).toBe(30);
     expect((await customerNow(customer)).deviceCount).toBe(30);
+  });
+
+  test('files are for provisioning to take: here they are no JSON', async () => {
+    for (const type of ['text/csv', 'application/x-ndjson', 'application/jsonl']) {
+      const reply = await registry.call(admin, 'POST /api/devices', { body: {}, headers: { 'Content-Type': type } });
+      expect([type, reply.status, reply.body.code]).toEqual([type, 415, 'UNSUPPORTED_MEDIA_TYPE']);
+      expect(reply.body.detail).toContain('"Content-Type: application/json"');
+    }
   });
 
   test('a thousand rows of a thousand customers are one batch', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { deviceQuery } from '../src/devices/device-query.ts';
-import { finding, membershipsOf } from '../src/devices/device-search.ts';
+import { finding, criteriaOf } from '../src/devices/device-search.ts';
 import type { Visibility } from '../src/devices/device-policy.ts';
 import { DeviceQuery } from '../src/devices/device.schemas.ts';
 import { CredentialEntity } from '../src/credentials/credential.entity.ts';
@@ -192,7 +192,7 @@ export function listsSuite(database: () => Promise<string>): void {
     for (const [what, visible, filters, sort, index] of plans) {
       const wanted = DeviceQuery.parse(filters);
       const narrowed = deviceQuery(registry.dataSource, visible, wanted);
-      const query = membershipsOf(wanted)
+      const query = criteriaOf(wanted)
         .reduce((found, membership) => finding(found, membership), narrowed)
         .orderBy(`device.${sort}`)
         .limit(100);

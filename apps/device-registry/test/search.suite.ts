@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { orderOf } from '#sql';
 import { deviceQuery } from '../src/devices/device-query.ts';
-import { membershipsOf, searchPage, type SearchBounds } from '../src/devices/device-search.ts';
+import { criteriaOf, searchPage, type SearchBounds } from '../src/devices/device-search.ts';
 import type { DeviceEntity } from '../src/devices/device.entity.ts';
 import { person, startRegistry, type StartedRegistry } from './started-registry.ts';
 
@@ -19,6 +19,7 @@ export function searchSuite(databaseUrl: () => Promise<string>): void {
         name: `${number < 45 ? 'Pump' : 'Valve'} ${String((number * 7) % 60)}`,
         serial: `SN-${String(number)}`,
         labels: number % 3 === 0 ? ['third', 'all'] : ['all'],
+        kind: number % 5 === 0 ? 'gateway' : 'direct',
       };
       await registry.call(admin, 'POST /api/devices', { body });
     }
@@ -27,14 +28,14 @@ export function searchSuite(databaseUrl: () => Promise<string>): void {
     await registry.stop();
   });
 
-  async function everyPage(filters: { q?: string; label?: string }, sort: string, bounds: SearchBounds) {
+  async function everyPage(filters: Parameters<typeof criteriaOf>[0], sort: string, bounds: SearchBounds) {
     const names: string[] = [];
     let cursor: string | undefined;
     do {
       const page = await searchPage(
         registry.dataSource,
         () => deviceQuery(registry.dataSource, 'all', {}),
-        membershipsOf(filters),
+        criteriaOf(filters),
         orderOf<DeviceEntity>(sort, SORTED_BY),
         { limit: 7, cursor },
         bounds,
@@ -45,7 +46,7 @@ export function searchSuite(databaseUrl: () => Promise<string>): void {
     return names;
   }
 
-  test.each([
+  test.each<[Parameters<typeof criteriaOf>[0], number]>([
     [{ q: 'pump' }, 45],
     [{ q: 'valve' }, 15],
     [{ label: 'all' }, 60],
@@ -53,6 +54,11 @@ export function searchSuite(databaseUrl: () => Promise<string>): void {
     [{ label: 'thir' }, 0],
     [{ q: 'sn-3 pump' }, 11],
     [{ q: 'nothing' }, 0],
+    [{ kind: 'gateway' }, 12],
+    [{ kind: 'agent' }, 0],
+    [{ kind: 'gateway', state: 'created' }, 12],
+    [{ kind: 'direct', state: 'active' }, 0],
+    [{ kind: 'gateway', q: 'pump', label: 'third' }, 3],
     [{}, 60],
   ])('%j finds the same by every way', async (filters, count) => {
     for (const sort of ['createdAt', '-createdAt', 'name', '-name']) {

@@ -10,6 +10,8 @@ import { AssetProfileEntity } from '../profiles/asset-profile.entity.ts';
 @Index('ix_assets_customer', ['customerId', 'id'])
 @Index('ix_assets_customer_name', ['customerId', 'sortName', 'id'])
 @Index('ix_assets_profile', ['profileId', 'sortName', 'id'])
+@Index('ix_assets_profile_created', ['profileId', 'id'])
+@Index('ix_assets_customer_profile', ['customerId', 'profileId', 'sortName', 'id'])
 export class AssetEntity {
   @Column(column.uuid({ primary: true }))
   id: string;

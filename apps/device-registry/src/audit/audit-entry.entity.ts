@@ -15,6 +15,8 @@ export type AuditChanges = Record<string, { from: unknown; to: unknown }>;
 @Index('ix_audit_entries_subject', ['subjectId', 'id'])
 @Index('ix_audit_entries_actor', ['actorId', 'id'])
 @Index('ix_audit_entries_action', ['action', 'id'])
+@Index('ix_audit_entries_customer_action', ['customerId', 'action', 'id'])
+@Index('ix_audit_entries_customer_actor', ['customerId', 'actorId', 'id'])
 export class AuditEntryEntity {
   @Column(column.uuid({ primary: true }))
   id: string;

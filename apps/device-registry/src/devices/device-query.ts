@@ -3,10 +3,8 @@ import { DeviceEntity } from './device.entity.ts';
 import type { Visibility } from './device-policy.ts';
 import type { DeviceQuery } from './device.schemas.ts';
 
-type Filters = Pick<
-  DeviceQuery,
-  'customer' | 'profile' | 'state' | 'owner' | 'master' | 'kind' | 'label' | 'macAddress' | 'serial' | 'q'
->;
+/** Filters that a list is narrowed by at once; the others are what is searched for in it (device-search.ts). */
+type Filters = Partial<Pick<DeviceQuery, 'customer' | 'owner' | 'master' | 'macAddress' | 'serial'>>;
 
 /** The devices that somebody sees, narrowed by filters; every value is a parameter. */
 export function deviceQuery(
@@ -33,11 +31,8 @@ function narrowToVisible(query: SelectQueryBuilder<DeviceEntity>, visibility: Vi
 function narrowToColumns(query: SelectQueryBuilder<DeviceEntity>, filters: Filters): void {
   const wanted = {
     customerId: filters.customer,
-    profileId: filters.profile,
-    state: filters.state,
     ownerId: filters.owner,
     masterId: filters.master,
-    kind: filters.kind,
     macAddress: filters.macAddress,
     serial: filters.serial,
   };

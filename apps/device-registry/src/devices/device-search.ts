@@ -2,6 +2,7 @@ import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import type { Page } from '#contracts';
 import { keysetPage, narrowToNext, type Order } from '#sql';
 import type { DeviceEntity } from './device.entity.ts';
+import type { DeviceQuery } from './device.schemas.ts';
 import { searchedRanges, type TermRange } from './search-terms.ts';
 
 /** When which way is taken (decision 012). */
@@ -17,26 +18,42 @@ const BOUNDS: SearchBounds = { few: 20_000, walk: 20_000 };
 /** No label has a character below this one, so that between a label and it with this one there is no other. */
 const LOWEST = '\u0001';
 
-/** What a device has to have: a label, or a term within one of the ranges. */
-export interface Membership {
+/** What a device has to have: a label, a word, or a kind, state or profile. */
+export type Criterion = Membership | ColumnValue;
+
+/** A label, or a term within one of the ranges. */
+interface Membership {
   table: 'device_labels' | 'device_terms';
   column: 'label' | 'term';
   /** Half-open, in the order of code points. */
   ranges: TermRange[];
 }
 
-/** Every word of a search and a label, each a membership. */
-export const membershipsOf = ({ q, label }: { q?: string | undefined; label?: string | undefined }): Membership[] => [
+/** A value that few devices may have, or nearly all. */
+interface ColumnValue {
+  property: 'kind' | 'state' | 'profileId';
+  value: string;
+}
+
+type Criteria = Partial<Pick<DeviceQuery, 'q' | 'label' | 'kind' | 'state' | 'profile'>>;
+
+/** Every word of a search, a label, a kind, a state and a profile, each a criterion. */
+export const criteriaOf = ({ q, label, kind, state, profile }: Criteria): Criterion[] => [
   ...(q === undefined ? [] : searchedRanges(q).map(ofTerm)),
   ...(label === undefined ? [] : [ofLabel(label)]),
+  ...ofColumn('profileId', profile),
+  ...ofColumn('state', state),
+  ...ofColumn('kind', kind),
 ];
 
-const ofTerm = (ranges: TermRange[]): Membership => ({ table: 'device_terms', column: 'term', ranges });
-const ofLabel = (label: string): Membership => ({
+const ofTerm = (ranges: TermRange[]): Criterion => ({ table: 'device_terms', column: 'term', ranges });
+const ofLabel = (label: string): Criterion => ({
   table: 'device_labels',
   column: 'label',
   ranges: [{ from: label, to: `${label}${LOWEST}` }],
 });
+const ofColumn = (property: ColumnValue['property'], value: string | undefined): Criterion[] =>
+  value === undefined ? [] : [{ property, value }];
 
 /**
  * One page of the devices of `narrowed` that have all of it, by whichever way is the quicker one: finding the devices that have the
@@ -45,69 +62,101 @@ const ofLabel = (label: string): Membership => ({
 export async function searchPage(
   dataSource: DataSource,
   narrowed: () => SelectQueryBuilder<DeviceEntity>,
-  memberships: readonly Membership[],
+  criteria: readonly Criterion[],
   order: Order<DeviceEntity>,
   page: { cursor?: string | undefined; limit: number },
   { few, walk }: SearchBounds = BOUNDS,
 ): Promise<Page<DeviceEntity>> {
-  const [rarest, ...others] = await byRarity(dataSource, memberships, few + 1);
+  const [first] = criteria;
+  if (first && criteria.length === 1 && hasOwnOrder(first, order))
+    return keysetPage(finding(narrowed(), first), order, page);
+  const [rarest, ...others] = await byRarity(dataSource, narrowed, criteria, few + 1);
   if (!rarest) return keysetPage(narrowed(), order, page);
   if (rarest.devices > few) {
-    const walked = asking(narrowed(), memberships);
+    const walked = asking(narrowed(), criteria);
     const isWhole = await narrowToNext(walked, narrowed(), order, page.cursor, walk);
     const found = await keysetPage(walked, order, page);
     if (isWhole || found.nextCursor !== null) return found;
   }
   const query = asking(
-    finding(narrowed(), rarest.membership),
-    others.map(({ membership }) => membership),
+    finding(narrowed(), rarest.criterion),
+    others.map(({ criterion }) => criterion),
     1,
   );
   return keysetPage(query, order, page);
 }
 
-/** The memberships with how many devices have each, counted up to a bound, the rarest first. */
+/** Columns have an index of their own in the order of creation: a page is read from it, however many devices there are. */
+const hasOwnOrder = (criterion: Criterion, { property }: Order<DeviceEntity>): boolean =>
+  'property' in criterion && property === 'createdAt';
+
+/** The criteria with how many devices meet each, counted up to a bound, the rarest first. */
 async function byRarity(
   dataSource: DataSource,
-  memberships: readonly Membership[],
+  narrowed: () => SelectQueryBuilder<DeviceEntity>,
+  criteria: readonly Criterion[],
   bound: number,
-): Promise<{ membership: Membership; devices: number }[]> {
+): Promise<{ criterion: Criterion; devices: number }[]> {
   const counted = [];
-  for (const membership of memberships) {
-    const { sql, parameters } = within(membership);
+  for (const criterion of criteria) {
+    const { sql, parameters } = meeting(narrowed, criterion);
     const [row] = await dataSource.query<{ devices: number | string }[]>(
-      `SELECT COUNT(*) AS devices FROM (SELECT 1 FROM ${membership.table} m WHERE ${sql} LIMIT ${String(bound)}) some`,
+      `SELECT COUNT(*) AS devices FROM (${sql} LIMIT ${String(bound)}) some`,
       parameters,
     );
-    counted.push({ membership, devices: Number(row?.devices) });
+    counted.push({ criterion, devices: Number(row?.devices) });
   }
   return counted.sort((one, other) => one.devices - other.devices);
 }
 
-function within({ column, ranges }: Membership): { sql: string; parameters: string[] } {
+/** A statement with a row for each device that meets it: of all devices those with a word or label, of a list those with a value. */
+function meeting(
+  narrowed: () => SelectQueryBuilder<DeviceEntity>,
+  criterion: Criterion,
+): { sql: string; parameters: unknown[] } {
+  if ('property' in criterion) {
+    const [sql, parameters] = finding(narrowed(), criterion).select('1').getQueryAndParameters();
+    return { sql, parameters };
+  }
+  const { table, column, ranges } = criterion;
   const sql = ranges.map(() => `(m.${column} >= ? AND m.${column} < ?)`).join(' OR ');
-  return { sql: `(${sql})`, parameters: ranges.flatMap(({ from, to }) => [from, to]) };
+  return {
+    sql: `SELECT 1 FROM ${table} m WHERE (${sql})`,
+    parameters: ranges.flatMap(({ from, to }) => [from, to]),
+  };
 }
 
-/** Narrows to the devices that have it, beginning with those. */
-export const finding = (
+/** Narrows to the devices that meet it, beginning with those. */
+export function finding(
   query: SelectQueryBuilder<DeviceEntity>,
-  membership: Membership,
-): SelectQueryBuilder<DeviceEntity> => {
-  const { sql, parameters } = named(membership, 0);
-  return query.andWhere(`device.id IN (SELECT m.device_id FROM ${membership.table} m WHERE ${sql})`, parameters);
-};
+  criterion: Criterion,
+): SelectQueryBuilder<DeviceEntity> {
+  if ('property' in criterion) {
+    const { property, value } = criterion;
+    return query.andWhere(`device.${property} = :${property}`, { [property]: value });
+  }
+  const { sql, parameters } = named(criterion, 0);
+  return query.andWhere(`device.id IN (SELECT m.device_id FROM ${criterion.table} m WHERE ${sql})`, parameters);
+}
 
-/** Narrows to the devices that have them, asking of each device; without the hint MySQL would find all that have them first. */
+/**
+ * Narrows to the devices that meet them, asking of each device: without the hint MySQL would find all that have a word first, and
+ * without the function both databases all that have a value.
+ */
 function asking(
   query: SelectQueryBuilder<DeviceEntity>,
-  memberships: readonly Membership[],
+  criteria: readonly Criterion[],
   firstIndex = 0,
 ): SelectQueryBuilder<DeviceEntity> {
-  for (const [index, membership] of memberships.entries()) {
-    const { sql, parameters } = named(membership, firstIndex + index);
+  for (const [index, criterion] of criteria.entries()) {
+    if ('property' in criterion) {
+      const { property, value } = criterion;
+      query.andWhere(`COALESCE(device.${property}, '') = :${property}`, { [property]: value });
+      continue;
+    }
+    const { sql, parameters } = named(criterion, firstIndex + index);
     query.andWhere(
-      `EXISTS (SELECT /*+ NO_SEMIJOIN() */ 1 FROM ${membership.table} m WHERE m.device_id = device.id AND ${sql})`,
+      `EXISTS (SELECT /*+ NO_SEMIJOIN() */ 1 FROM ${criterion.table} m WHERE m.device_id = device.id AND ${sql})`,
       parameters,
     );
   }

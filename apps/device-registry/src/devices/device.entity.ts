@@ -24,6 +24,11 @@ export type DeviceAttributes = Record<string, unknown>;
 @Index('ix_devices_mac', ['macAddress', 'createdAt', 'id'])
 @Index('ix_devices_serial', ['serial', 'createdAt', 'id'])
 @Index('ix_devices_profile', ['profileId', 'createdAt', 'id'])
+@Index('ix_devices_kind', ['kind', 'createdAt', 'id'])
+@Index('ix_devices_state', ['state', 'createdAt', 'id'])
+@Index('ix_devices_customer_kind', ['customerId', 'kind', 'createdAt', 'id'])
+@Index('ix_devices_customer_state', ['customerId', 'state', 'createdAt', 'id'])
+@Index('ix_devices_customer_profile', ['customerId', 'profileId', 'createdAt', 'id'])
 export class DeviceEntity {
   @Column(column.uuid({ primary: true }))
   id: string;

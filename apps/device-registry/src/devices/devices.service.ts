@@ -14,7 +14,7 @@ import { shareOf } from '../people/shares.ts';
 import { DEVICE_PROFILE, profileIdOf } from '../profiles/profile-kinds.ts';
 import { allows, startOf, visibleDevices } from './device-policy.ts';
 import { deviceQuery } from './device-query.ts';
-import { membershipsOf, searchPage } from './device-search.ts';
+import { criteriaOf, searchPage } from './device-search.ts';
 import {
   deleteDevice,
   deviceInUse,
@@ -52,7 +52,7 @@ export class Devices {
     const narrowed = () => deviceQuery(this.dataSource, visibleDevices(caller), filters);
     const order = orderOf<DeviceEntity>(sort, SORTED_BY);
     const page = { limit, cursor };
-    const { items, nextCursor } = await searchPage(this.dataSource, narrowed, membershipsOf(filters), order, page);
+    const { items, nextCursor } = await searchPage(this.dataSource, narrowed, criteriaOf(filters), order, page);
     return { items: items.map(deviceView), nextCursor };
   }
 
