@@ -14,6 +14,7 @@ let listeners: Map<string, (payload: string) => void>;
 let rows: Reading[];
 let ranges: RangeQuery[];
 let settle: () => Promise<boolean>;
+let rangeFails: boolean;
 let viewers: Viewers;
 let heard: LiveReadings[];
 
@@ -29,6 +30,7 @@ beforeEach(() => {
   ranges = [];
   heard = [];
   settle = () => Promise.resolve(true);
+  rangeFails = false;
   const bus = {
     subscribe: (subject: string, hear: (payload: string) => void) => {
       listeners.set(subject, hear);
@@ -38,6 +40,7 @@ beforeEach(() => {
   const store = {
     range: (query: RangeQuery) => {
       ranges.push(query);
+      if (rangeFails) return Promise.reject(new Error('the store is away'));
       const wanted = rows.filter(
         ({ ts, sensor }) =>
           ts >= query.from &&
@@ -92,6 +95,17 @@ describe('a viewer that comes back with `since`', () => {
     arrive(40);
     expect(timesHeard()).toEqual([10, 20, 30, 40]);
     expect(heard.map(({ replay }) => replay)).toEqual([true, undefined, undefined]);
+  });
+
+  it.each(['the log', 'the store', 'the viewer'])('leaves nothing behind when %s fails', async (what) => {
+    rows = [stored(5)];
+    if (what === 'the log') settle = () => Promise.reject(new Error('the log is away'));
+    if (what === 'the store') rangeFails = true;
+    const fails = () => Promise.reject(new Error('the viewer is gone'));
+    await expect(viewers.watch(DEVICE, undefined, 0, what === 'the viewer' ? fails : deliver)).rejects.toThrow(
+      /away|gone/,
+    );
+    expect(listeners.size).toBe(0);
   });
 
   it('gets everything, however many pages that are', async () => {

@@ -53,9 +53,14 @@ export class Viewers {
     const held: LiveReadings[] = [];
     let hold = (event: LiveReadings): void | Promise<void> => void held.push(event);
     const stop = this.follow(deviceId, { sensors: sensors && new Set(sensors), deliver: (event) => hold(event) });
-    await this.log.settled(SETTLE_MS);
-    await this.replay(deviceId, sensors, since, deliver);
-    for (const event of held) await deliver(event);
+    try {
+      await this.log.settled(SETTLE_MS);
+      await this.replay(deviceId, sensors, since, deliver);
+      for (const event of held) await deliver(event);
+    } catch (error) {
+      stop();
+      throw error;
+    }
     hold = deliver;
     return stop;
   }
