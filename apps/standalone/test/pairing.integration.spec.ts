@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describeWith, freshMysqlDatabase } from '#testing';
 import { Housekeeping } from '../../provisioning/src/housekeeping/housekeeping.ts';
 import { PairTicketEntity } from '../../provisioning/src/pairing/pair-ticket.entity.ts';
 import { onEveryDatabase } from './on-every-database.ts';
@@ -271,4 +272,34 @@ onEveryDatabase('pairing', (databaseUrl) => {
     const { status, body } = await claim(person('user'), randomUUID(), wrong);
     expect({ status, paths: body.errors.map((error) => error.path) }).toEqual({ status: 422, paths: [path] });
   });
+});
+
+describeWith(['mysql'], 'pairing with two replicas', () => {
+  test('guesses count on both, and a device that announced itself to one is claimed at the other', async () => {
+    const databases = [await freshMysqlDatabase(), await freshMysqlDatabase()];
+    const start = () => {
+      const urls = databases.map(({ url }) => url);
+      return startWaysIn(() => Promise.resolve(urls.shift() ?? ''));
+    };
+    const [one, two] = [await start(), await start()];
+    try {
+      const guesser = person('user');
+      const guesses = await Promise.all(
+        Array.from({ length: USER_LIMIT * 2 }, (_, n) =>
+          (n % 2 === 0 ? one : two).call(guesser, 'POST /api/claims', { pairKey: randomUUID() }),
+        ),
+      );
+      expect(guesses.filter(({ status }) => status === 404)).toHaveLength(USER_LIMIT);
+      expect(guesses.filter(({ status }) => status === 429)).toHaveLength(USER_LIMIT);
+      const { accessToken } = await one.rpc.call('registry.devices.provisionByMac', { macAddress: 'CE:13' });
+      const pairKey = randomUUID();
+      const pair = { pairKey, ownerKey: 'a secret of the app' };
+      expect((await one.call(bearer(accessToken), 'POST /provisioning/pair', pair)).status).toBe(200);
+      expect((await two.call(person('user'), 'POST /api/claims', { pairKey })).status).toBe(200);
+      expect((await one.call(person('user'), 'POST /api/claims', { pairKey })).body.code).toBe('ALREADY_CLAIMED');
+    } finally {
+      await one.stop();
+      await two.stop();
+    }
+  }, 60_000);
 });

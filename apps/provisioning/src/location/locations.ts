@@ -21,6 +21,9 @@ export interface Located {
 /** Finds out where devices are: by what they say, else by their address, else by the configuration. */
 @Injectable()
 export class Locations {
+  /** Providers whose last answer was a failure: only the first one in a row is logged. */
+  private readonly failing = new Set<LocationProvider>();
+
   constructor(
     @Inject(LOCATION_PROVIDERS) private readonly providers: readonly LocationProvider[],
     @Inject(CONFIGURED_PLACE) private readonly configured: Place | null,
@@ -57,10 +60,13 @@ export class Locations {
 
   private async ask(provider: LocationProvider, address: string): Promise<Place | null | string> {
     try {
-      return await provider.locate(address);
+      const place = await provider.locate(address);
+      this.failing.delete(provider);
+      return place;
     } catch (error) {
       if (!(error instanceof LocationFailure)) throw error;
-      this.log.warn({ err: error }, 'a location could not be looked up');
+      if (!this.failing.has(provider)) this.log.warn({ err: error }, 'locations cannot be looked up just now');
+      this.failing.add(provider);
       return error.message;
     }
   }
