@@ -11,6 +11,7 @@ export function openApiOf(app: INestApplication, version: string): OpenAPIObject
     .setDescription('Readings in, readings out, people and devices. Errors are problem documents (RFC 9457).')
     .setVersion(version)
     .addBearerAuth()
+    .addBasicAuth()
     .build();
   return SwaggerModule.createDocument(app, description, {
     standardSchemaConverter: convert,
