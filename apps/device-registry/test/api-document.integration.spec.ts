@@ -54,6 +54,7 @@ test('every route is in the API document, with its success, its problems and sch
     'POST /api/devices/{id}/credentials',
     'POST /api/devices/{id}/credentials/{credentialId}/rotate',
     'POST /api/devices/{id}/release',
+    'POST /api/devices/{id}/reset',
     'POST /api/relations',
     'PUT /api/devices/{id}/shares',
   ]);
