@@ -12,7 +12,13 @@ const Provisioned = z.object({
   assets: z.array(z.object({ id: z.string(), name: z.string() })),
   accessToken: z.string(),
   location: z
-    .object({ country: z.string(), state: z.string(), source: z.enum(['request', 'ip', 'config']) })
+    .object({
+      country: z.string(),
+      state: z.string(),
+      latitude: z.number().nullable(),
+      longitude: z.number().nullable(),
+      source: z.enum(['request', 'ip', 'config']),
+    })
     .nullable(),
   warnings: z.array(z.object({ code: z.string(), message: z.string() })),
 });
