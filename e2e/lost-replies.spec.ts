@@ -236,6 +236,22 @@ interface Newcomer {
     },
   );
 
+  test.each(['debug', 'two-step', 'uuid', 'zero-touch'])(
+    'by %s comes back by itself when its credentials are taken away, as the device it was',
+    async (name) => {
+      const newcomer = await ways[name]!();
+      const before = await everyDevice();
+      const program = startDevice(newcomer.flags);
+      const id = await waitUntil(() => hasReadings(before), { what: 'the device is in', timeoutMs: 30_000 });
+      proxy.seen.length = 0;
+      proxy.fate = (index, line) => (proxy.seen.indexOf(line) === index ? 'lose reply' : 'pass');
+      expect((await admin.post(`/api/devices/${id}/reset`)).status).toBe(204);
+      await waitUntil(() => proxy.seen.length > 0, { what: 'the device asks again', timeoutMs: 30_000 });
+      const { stored } = await settledLedger(admin, id);
+      expect(await comesIn(program, newcomer, before, stored)).toBe(id);
+    },
+  );
+
   const losses: Fate[] = ['lose request', 'lose reply'];
   test.each(['two-step', 'zero-touch'].flatMap((name) => losses.map((fate) => [name, fate] as const)))(
     'by %s ends up in, as one device, when it is killed at any step (%s)',

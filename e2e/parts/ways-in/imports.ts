@@ -92,7 +92,7 @@ export function imports(house: () => House): void {
       const customer = await newCustomer(house());
       const { visitor } = await newPerson(house(), 'operator', customer);
       const refused: [file: string | Uint8Array<ArrayBuffer>, word: RegExp][] = [
-        ['', /empty|header|name/i],
+        ['', /no devices/],
         ['serial,labels\nx,y\n', /name/],
         ['name,colour\nx,red\n', /colour/],
         ['name,name\nx,y\n', /name/],

@@ -44,8 +44,8 @@ export function pairing(house: () => House): void {
       expect((await other.visitor.get('/api/devices')).text).toContain(device.id);
       const reading = { device: device.id, sensor: 's', value: 1 };
       expect((await other.visitor.post('/telemetry', reading)).body).toMatchObject({ accepted: 0 });
-      expect(await other.visitor.patch(`/api/devices/${device.id}`, { name: 'mine' })).toMatchObject({ status: 404 });
-      expect(await other.visitor.delete(`/api/devices/${device.id}`)).toMatchObject({ status: 404 });
+      expect(await other.visitor.patch(`/api/devices/${device.id}`, { name: 'mine' })).toMatchObject({ status: 403 });
+      expect(await other.visitor.delete(`/api/devices/${device.id}`)).toMatchObject({ status: 403 });
       expect(await owner.visitor.delete(`${shares}/${other.id}`)).toMatchObject({ status: 204 });
       expect(await other.visitor.get(`/api/devices/${device.id}/latest`)).toMatchObject({ status: 404 });
 
