@@ -10,6 +10,7 @@ import { RateLimit } from './ingest/rate-limit.ts';
 import { TelemetryController } from './ingest/telemetry.controller.ts';
 import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
 import { Connections } from './link/connections.ts';
+import { JobFollowers } from './live/job-followers.ts';
 import { LiveGateway } from './live/live.gateway.ts';
 import { Viewers } from './live/viewers.ts';
 import { DeadLettersController } from './query/dead-letters.controller.ts';
@@ -60,6 +61,7 @@ export class TelemetryModule {
         DeviceAccess,
         Connections,
         Viewers,
+        JobFollowers,
         TelemetryMetrics,
         TelemetryLifecycle,
         ...parts.flatMap(({ providers }) => providers),

@@ -19,8 +19,8 @@ export class DeviceAccess implements OnApplicationShutdown {
     @Inject(RpcClient) private readonly rpc: RpcClient,
     @Inject(Events) events: Events,
   ) {
-    this.unsubscribe = events.on('registry.device.changed', ({ device }) => {
-      this.forget(device.id);
+    this.unsubscribe = events.on('registry.device.changed', ({ change, device }) => {
+      if (change !== 'created') this.forget(device.id);
     });
   }
 

@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
 import type { Namespace } from 'socket.io';
 import { Authenticator } from '#access';
-import type { Reading } from '#contracts';
+import { CodedError, type JobView, type Reading } from '#contracts';
 import type { Unsubscribe } from '#messaging';
 import { LOGGER, type Log } from '#platform';
 import { DeviceAccess, isRefusal } from '../authorise/device-access.ts';
@@ -16,22 +16,29 @@ import {
   SocketConnection,
   type OurSocket,
 } from '../link/socket-connection.ts';
-import { SubscribeRequest, UnsubscribeRequest, type LiveReadings } from './subscription.ts';
+import { JobFollowers } from './job-followers.ts';
+import { MAX_JOBS, SubscribeRequest, UnsubscribeRequest, type LiveReadings } from './subscription.ts';
 import { Viewers } from './viewers.ts';
 
 /** Bytes that one reading takes in an event, about. */
 const READING_BYTES = 120;
+/** Bytes that the state of an import takes in an event, about. */
+const JOB_BYTES = 250;
 
 /** What a viewer is told of each device it asked for. */
 type DeviceAnswer =
   | { device: string; latest: Record<string, Omit<Reading, 'sensor'>> }
   | { device: string; code: string; message: string };
 
-/** Live readings for viewers, namespace `/live`: `subscribe` with devices, then events `readings`. */
+/** What a viewer is told of each import it asked for. */
+type JobAnswer = { job: JobView } | { id: string; code: string; message: string };
+
+/** What is live, for viewers, namespace `/live`: `subscribe` with devices, then events `readings`; with jobs, then events `job`. */
 @WebSocketGateway({ namespace: '/live', ...SOCKET_SERVER })
 export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
   constructor(
     @Inject(Viewers) private readonly viewers: Viewers,
+    @Inject(JobFollowers) private readonly followers: JobFollowers,
     @Inject(DeviceAccess) private readonly access: DeviceAccess,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
@@ -47,6 +54,7 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
       socket,
       new SocketConnection(socket, this.connections, this.log),
       this.viewers,
+      this.followers,
       this.access,
     );
     this.answering(socket, 'subscribe', (message) => viewer.subscribe(message));
@@ -75,32 +83,65 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
 /** One viewer's connection and what it watches. */
 class Viewer {
   private readonly watching = new Map<string, Unsubscribe>();
+  private readonly following = new Map<string, Unsubscribe>();
   private ended = false;
 
   constructor(
     private readonly socket: OurSocket,
     private readonly link: SocketConnection,
     private readonly viewers: Viewers,
+    private readonly followers: JobFollowers,
     private readonly access: DeviceAccess,
   ) {}
 
-  /** Answers with the newest readings of each device, or why it may not be watched; a second subscription replaces the first. */
-  async subscribe(message: unknown): Promise<{ devices: DeviceAnswer[] }> {
-    const { devices, sensors, since } = SubscribeRequest.parse(message);
+  /**
+   * Answers with the newest readings of each device and the state of each import, or why it may not be watched; a second
+   * subscription replaces the first.
+   */
+  async subscribe(message: unknown): Promise<{ devices: DeviceAnswer[]; jobs?: JobAnswer[] }> {
+    const { devices = [], sensors, since, jobs } = SubscribeRequest.parse(message);
+    this.checkJobs(jobs ?? []);
     const answers: DeviceAnswer[] = [];
     for (const device of new Set(devices)) answers.push(await this.watch(device, sensors, since));
-    return { devices: answers };
+    if (!jobs) return { devices: answers };
+    const jobAnswers: JobAnswer[] = [];
+    for (const job of new Set(jobs)) jobAnswers.push(await this.follow(job));
+    return { devices: answers, jobs: jobAnswers };
   }
 
   unsubscribe(message: unknown): object {
-    const { devices = [...this.watching.keys()] } = UnsubscribeRequest.parse(message ?? {});
-    for (const device of devices) this.forget(device);
+    const { devices, jobs } = UnsubscribeRequest.parse(message ?? {});
+    const isAll = devices === undefined && jobs === undefined;
+    for (const device of devices ?? (isAll ? [...this.watching.keys()] : [])) forget(this.watching, device);
+    for (const job of jobs ?? (isAll ? [...this.following.keys()] : [])) forget(this.following, job);
     return {};
   }
 
   end(): void {
     this.ended = true;
-    for (const device of [...this.watching.keys()]) this.forget(device);
+    this.unsubscribe({});
+  }
+
+  private checkJobs(jobs: readonly string[]): void {
+    if (new Set([...this.following.keys(), ...jobs]).size <= MAX_JOBS) return;
+    throw new CodedError(
+      'INVALID_INPUT',
+      `/jobs: at most ${String(MAX_JOBS)} can be followed at a time: unsubscribe others first.`,
+    );
+  }
+
+  private async follow(id: string): Promise<JobAnswer> {
+    try {
+      const { job, stop } = await this.followers.follow(this.link.connection.principal, id, (progress) => {
+        if (!this.ended && this.link.sending(JOB_BYTES)) this.socket.emit('job', progress);
+      });
+      this.keep(this.following, id, stop);
+      return { job };
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'NOT_FOUND')
+        return { id, code: error.code, message: error.message };
+      throw error;
+    }
   }
 
   private async watch(device: string, sensors: string[] | undefined, since: number | undefined): Promise<DeviceAnswer> {
@@ -112,15 +153,14 @@ class Viewer {
     }
     const latest = await this.viewers.latest(device, sensors);
     const stop = await this.viewers.watch(device, sensors, since, (event) => this.deliver(event));
-    this.forget(device);
-    if (this.ended) stop();
-    else this.watching.set(device, stop);
+    this.keep(this.watching, device, stop);
     return { device, latest: Object.fromEntries(latest.map(({ sensor, ...reading }) => [sensor, reading])) };
   }
 
-  private forget(device: string): void {
-    this.watching.get(device)?.();
-    this.watching.delete(device);
+  private keep(subscriptions: Map<string, Unsubscribe>, id: string, stop: Unsubscribe): void {
+    forget(subscriptions, id);
+    if (this.ended) stop();
+    else subscriptions.set(id, stop);
   }
 
   /** A replay goes as fast as the viewer reads; a viewer that cannot follow what is live is cut off and comes back with `since`. */
@@ -128,4 +168,9 @@ class Viewer {
     if (event.replay) await this.link.whenRead();
     if (!this.ended && this.link.sending(event.readings.length * READING_BYTES)) this.socket.emit('readings', event);
   }
+}
+
+function forget(subscriptions: Map<string, Unsubscribe>, id: string): void {
+  subscriptions.get(id)?.();
+  subscriptions.delete(id);
 }

@@ -2,16 +2,31 @@ import { z } from 'zod';
 import { LIMITS, SENSOR_NAME, type Reading } from '#contracts';
 import type { LogEntry, LogReading } from '../reading-log/log-body.ts';
 
-/** What a viewer asks for: the devices, only these sensors, and with `since` (ms) what was missed from then on. */
-export const SubscribeRequest = z.strictObject({
-  devices: z.array(z.uuid()).min(1).max(LIMITS.liveDevices),
-  sensors: z.array(z.string().regex(SENSOR_NAME)).min(1).max(LIMITS.pageItems).optional(),
-  since: z.number().int().min(0).optional(),
-});
+/** Imports that one viewer follows. */
+export const MAX_JOBS = 100;
+
+/**
+ * What a viewer asks for: the devices, only these sensors, and with `since` (ms) what was missed from then on; and imports, whose
+ * progress it wants.
+ */
+export const SubscribeRequest = z
+  .strictObject({
+    devices: z.array(z.uuid()).min(1).max(LIMITS.liveDevices).optional(),
+    sensors: z.array(z.string().regex(SENSOR_NAME)).min(1).max(LIMITS.pageItems).optional(),
+    since: z.number().int().min(0).optional(),
+    jobs: z.array(z.uuid()).min(1).max(MAX_JOBS).optional(),
+  })
+  .refine(({ devices, jobs }) => devices !== undefined || jobs !== undefined, {
+    path: ['devices'],
+    error: 'devices or jobs are needed',
+  });
 export type SubscribeRequest = z.output<typeof SubscribeRequest>;
 
-/** What a viewer no longer wants; without `devices` everything. */
-export const UnsubscribeRequest = z.strictObject({ devices: z.array(z.uuid()).max(LIMITS.liveDevices).optional() });
+/** What a viewer no longer wants; without `devices` and `jobs` everything. */
+export const UnsubscribeRequest = z.strictObject({
+  devices: z.array(z.uuid()).max(LIMITS.liveDevices).optional(),
+  jobs: z.array(z.uuid()).max(MAX_JOBS).optional(),
+});
 
 /** The event `readings` of a viewer. */
 export interface LiveReadings {
