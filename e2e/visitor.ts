@@ -13,7 +13,8 @@ export interface Answer {
   code: string | undefined;
 }
 
-interface Sending {
+/** What goes along with a request, or in place of a body as JSON. */
+export interface Sending {
   headers?: Record<string, string>;
   /** Sent as it stands instead of as JSON. */
   raw?: string | Uint8Array<ArrayBuffer>;
