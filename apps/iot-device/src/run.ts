@@ -71,7 +71,7 @@ function createListener(screen: Screen, end: (failure: string) => void): FleetLi
     connectFailed: (device, { message, retryInMs }) =>
       tell(`${device}: ${message} Trying again in ${(retryInMs / 1_000).toFixed(1)} s and on; readings wait.`),
     authError: (device, { code, message }, everConnected) => {
-      const line = `${device}: its credentials are refused (${code}): ${message}`;
+      const line = `${device} is not let in (${code}): ${message}`;
       if (everConnected) tell(line);
       else end(line);
     },
