@@ -29,9 +29,13 @@ export class KeyUses {
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
-  /** Throws `PROVISIONING_KEY_USED_UP` for a device that it has not let in before, `BAD_CREDENTIALS` if it was revoked just now. */
-  async take(keyId: string, serial: string): Promise<KeyUse> {
+  /**
+   * Null for a device that was let in before. Throws `PROVISIONING_KEY_USED_UP`, and `BAD_CREDENTIALS` if the key was revoked just
+   * now.
+   */
+  async take(keyId: string, serial: string): Promise<KeyUse | null> {
     const use = { keyId, deviceHash: hashOf(serial) };
+    if (await this.dataSource.manager.existsBy(KeyUseEntity, { ...use, confirmed: true })) return null;
     await inTransaction(this.dataSource, async (manager) => {
       const key = await heldKey(manager, keyId);
       if (!key) throw unknownKey();

@@ -44,10 +44,10 @@ export class ZeroTouch {
     const use = await this.uses.take(provisioner.key.id, device.serial);
     try {
       const result = await this.ask(device);
-      await this.uses.confirm(use);
+      if (use) await this.uses.confirm(use);
       return result;
     } catch (error) {
-      await this.uses.giveBack(use);
+      if (use) await this.uses.giveBack(use);
       throw error;
     }
   }
