@@ -1,5 +1,6 @@
 export * from './access.module.ts';
 export * from './authenticator.ts';
+export * from './cache-by-device.ts';
 export * from './claims.ts';
 export * from './device-credentials.ts';
 export * from './people.guard.ts';

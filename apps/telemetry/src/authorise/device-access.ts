@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
+import { CacheByDevice } from '#access';
 import { CodedError, type DeviceAction, type DeviceRef, type Principal, type UserPrincipal } from '#contracts';
 import { Events, RpcClient, type Unsubscribe } from '#messaging';
 
@@ -10,17 +10,15 @@ const MAX_ENTRIES = 50_000;
 /** Which devices a caller may use: asked of the registry, believed for a while. */
 @Injectable()
 export class DeviceAccess implements OnApplicationShutdown {
-  private readonly allowed = new LRUCache<string, DeviceRef>({ max: MAX_ENTRIES, ttl: BELIEVED_MS });
+  private readonly allowed = new CacheByDevice<DeviceRef>({ max: MAX_ENTRIES, ttl: BELIEVED_MS }, ({ id }) => id);
   private readonly unsubscribe: Unsubscribe;
-  /** Grows with every change: an answer that was on its way meanwhile is not kept. */
-  private revision = 0;
 
   constructor(
     @Inject(RpcClient) private readonly rpc: RpcClient,
     @Inject(Events) events: Events,
   ) {
     this.unsubscribe = events.on('registry.device.changed', ({ change, device }) => {
-      if (change !== 'created') this.forget(device.id);
+      if (change !== 'created') this.allowed.forget(device.id);
     });
   }
 
@@ -32,10 +30,7 @@ export class DeviceAccess implements OnApplicationShutdown {
   async authorise(principal: Principal, device: string, action: DeviceAction): Promise<DeviceRef> {
     if (principal.kind === 'device' && principal.device.id === device) return principal.device;
     const key = `${callerKey(principal)} ${action} ${device}`;
-    return (
-      this.allowed.get(key) ??
-      (await this.keep(key, () => this.rpc.call('registry.devices.authorize', { principal, device, action })))
-    );
+    return this.allowed.get(key, () => this.rpc.call('registry.devices.authorize', { principal, device, action }));
   }
 
   /** The device that a caller's readings belong to when they name none. */
@@ -46,22 +41,7 @@ export class DeviceAccess implements OnApplicationShutdown {
   private async defaultGateway(user: UserPrincipal): Promise<DeviceRef> {
     const { userId, customerId } = user;
     const key = `${callerKey(user)} home`;
-    return (
-      this.allowed.get(key) ??
-      (await this.keep(key, () => this.rpc.call('registry.devices.defaultGateway', { userId, customerId })))
-    );
-  }
-
-  private async keep(key: string, ask: () => Promise<DeviceRef>): Promise<DeviceRef> {
-    const asked = this.revision;
-    const device = await ask();
-    if (asked === this.revision) this.allowed.set(key, device);
-    return device;
-  }
-
-  private forget(deviceId: string): void {
-    this.revision += 1;
-    for (const [key, device] of this.allowed.entries()) if (device.id === deviceId) this.allowed.delete(key);
+    return this.allowed.get(key, () => this.rpc.call('registry.devices.defaultGateway', { userId, customerId }));
   }
 }
 
