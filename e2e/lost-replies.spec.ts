@@ -252,6 +252,27 @@ interface Newcomer {
     },
   );
 
+  test('by uuid stays in when its token ends again and again, whatever is lost of that', async () => {
+    const shortLived = await startEmbedded({
+      environment: { DEVICE_MASTER_SECRET_KEY: MASTER_KEY, DEVICE_JWT_SECONDS: '3' },
+    });
+    const visitor = await administrator(shortLived);
+    await proxy.stop();
+    proxy = await LossyProxy.start(shortLived.url);
+    proxy.fate = (index) => (index % 2 === 1 ? 'lose reply' : 'pass');
+    const newcomer = await ways['uuid']!();
+    const program = startDevice(newcomer.flags);
+    await waitUntil(() => proxy.seen.length >= 7, { what: 'the token has been renewed', timeoutMs: 60_000 });
+    program.child.kill('SIGTERM');
+    expect([await program.ended, program.written.join('')]).toEqual([0, expect.stringContaining('queued 0')]);
+    const [device, ...others] = read(await visitor.get('/api/devices'), Found).items;
+    expect([device?.id, others]).toEqual([expect.any(String), []]);
+    const { stored, received, duplicate } = await settledLedger(visitor, device!.id);
+    expect(stored).toBeGreaterThan(0);
+    expect(received).toBe(stored + duplicate);
+    await shortLived.stop();
+  });
+
   const losses: Fate[] = ['lose request', 'lose reply'];
   test.each(['two-step', 'zero-touch'].flatMap((name) => losses.map((fate) => [name, fate] as const)))(
     'by %s ends up in, as one device, when it is killed at any step (%s)',

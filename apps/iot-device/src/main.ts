@@ -20,6 +20,9 @@ async function main(): Promise<number> {
   return 0;
 }
 
+/** Nobody reads any more what is written, as after `| head`. */
+process.stdout.on('error', () => process.exit(1));
+
 try {
   process.exit(await main());
 } catch (error) {
