@@ -1,11 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { deviceQuery } from '../src/devices/device-query.ts';
-import { finding, criteriaOf } from '../src/devices/device-search.ts';
-import type { Visibility } from '../src/devices/device-policy.ts';
-import { DeviceQuery } from '../src/devices/device.schemas.ts';
-import { CredentialEntity } from '../src/credentials/credential.entity.ts';
-import { explain, person, startRegistry, type Json, type Person, type StartedRegistry } from './started-registry.ts';
+import { person, startRegistry, type Json, type Person, type StartedRegistry } from './started-registry.ts';
 
 /** What the registry promises of lists of devices, over HTTP. */
 export function listsSuite(database: () => Promise<string>): void {
@@ -175,64 +169,4 @@ export function listsSuite(database: () => Promise<string>): void {
     const { nextCursor } = await page('limit=1&label=long&sort=name');
     expect((await page(`limit=1&label=long&sort=name&cursor=${nextCursor}`)).items).toHaveLength(1);
   });
-
-  test('are read, searched and verified by index', async () => {
-    await fill(registry, 2_000);
-    const plans: [what: string, visible: Visibility, filters: object, sort: 'createdAt' | 'sortName', index: RegExp][] =
-      [
-        ['all by name', 'all', {}, 'sortName', /ix_devices_sort_name/],
-        ['of a customer by name', { customerId: customer }, {}, 'sortName', /ix_devices_customer/],
-        ['of an owner', { userId: user.principal.userId }, {}, 'createdAt', /ix_device_people_user/],
-        ['by MAC address', 'all', { macAddress: 'CE:13:14:15' }, 'createdAt', /ix_devices_mac|uq_devices_scope_mac/],
-        ['by serial', 'all', { serial: 'SN/0042' }, 'createdAt', /ix_devices_serial/],
-        ['by master', 'all', { master: gateway.id }, 'createdAt', /ix_devices_master/],
-        ['by label', 'all', { label: 'cellar' }, 'createdAt', /ix_device_labels_label/],
-        ['by search', 'all', { q: 'SN/0042' }, 'createdAt', /ix_device_terms_term/],
-      ];
-    for (const [what, visible, filters, sort, index] of plans) {
-      const wanted = DeviceQuery.parse(filters);
-      const narrowed = deviceQuery(registry.dataSource, visible, wanted);
-      const query = criteriaOf(wanted)
-        .reduce((found, membership) => finding(found, membership), narrowed)
-        .orderBy(`device.${sort}`)
-        .limit(100);
-      const plan = await explain(registry.dataSource, query);
-      expect({ what, plan: plan.text }).toEqual({ what, plan: expect.stringMatching(index) });
-      expect({ what, scans: plan.scans }).toEqual({ what, scans: [] });
-    }
-    const credentials = registry.dataSource.getRepository(CredentialEntity).createQueryBuilder('credential');
-    const verify = await explain(
-      registry.dataSource,
-      credentials.where('credential.secretHash = :hash', { hash: 'x' }),
-    );
-    const mysqlKnowsThereIsNone = /no matching row in const table/;
-    expect(verify.text).toMatch(new RegExp(`uq_credentials_secret_hash|${mysqlKnowsThereIsNone.source}`));
-    expect(verify.scans).toEqual([]);
-  });
-}
-
-/** Many devices, so that an index is worth it, written past the API. */
-async function fill(registry: StartedRegistry, count: number): Promise<void> {
-  const admin = person('admin');
-  const { body } = await registry.call(admin, 'POST /api/devices', {
-    body: { name: 'Template', attributes: { wide: 'x'.repeat(4_000) } },
-  });
-  const { manager } = registry.dataSource;
-  const [row] = await manager.query<Record<string, unknown>[]>('SELECT * FROM devices WHERE id = ?', [body.id]);
-  const columns = Object.keys(row ?? {}).filter((name) => name !== '_metadata');
-  const copied = columns.filter((name) => !['id', 'name', 'sort_name', 'serial'].includes(name));
-  for (let from = 0; from < count; from += 500) {
-    const rows = Array.from({ length: 500 }, (_, i) => ({ id: randomUUID(), text: `bulk${String(from + i)}` }));
-    const marks = rows.map(() => '(?, ?)').join(', ');
-    const each = rows.flatMap(({ id, text }) => [id, text]);
-    await manager.query(
-      `INSERT INTO devices (id, name, sort_name, serial, ${copied.join(', ')}) ` +
-        rows.map(() => `SELECT ?, ?, ?, ?, ${copied.join(', ')} FROM devices WHERE id = ?`).join(' UNION ALL '),
-      rows.flatMap(({ id, text }) => [id, text, text, text, body.id]),
-    );
-    await manager.query(`INSERT INTO device_terms (device_id, term) VALUES ${marks}`, each);
-    await manager.query(`INSERT INTO device_labels (device_id, label) VALUES ${marks}`, each);
-  }
-  const isMysql = registry.dataSource.options.type === 'mysql';
-  await manager.query(isMysql ? 'ANALYZE TABLE devices, device_terms, device_labels' : 'ANALYZE');
 }

@@ -9,6 +9,7 @@ import { devicesSuite } from './devices.suite.ts';
 import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
 import { peopleSuite } from './people.suite.ts';
+import { plansSuite } from './plans.suite.ts';
 import { profilesSuite } from './profiles.suite.ts';
 import { relationsSuite } from './relations.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
@@ -32,6 +33,9 @@ function suites(database: Database): void {
   });
   describe('a search for devices', () => {
     searchSuite(database);
+  });
+  describe('a list of very many', () => {
+    plansSuite(database);
   });
   describe('profiles', () => {
     profilesSuite(database);

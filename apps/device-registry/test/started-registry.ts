@@ -3,7 +3,7 @@ import { Controller, Module } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import jwt from 'jsonwebtoken';
-import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { AccessModule } from '#access';
 import {
   TOKEN_AUDIENCE,
@@ -178,23 +178,59 @@ function listen(events: Events): StartedRegistry['heard'] {
     heard.filter((event) => event.subject === subject).map(({ payload }) => payload as EventPayload<S>);
 }
 
-/** How a database would answer a query: the plan as text, and the tables that it would read from end to end. */
-export async function explain<T extends ObjectLiteral>(
-  dataSource: DataSource,
-  query: SelectQueryBuilder<T>,
-): Promise<{ text: string; scans: string[] }> {
-  const [sql, parameters] = query.getQueryAndParameters();
+/** A statement as it was sent to the database. */
+export interface Statement {
+  sql: string;
+  parameters: unknown[];
+}
+
+/** What the registry asks of its database meanwhile. */
+export async function statementsDuring<T>(
+  { dataSource }: StartedRegistry,
+  work: () => Promise<T>,
+): Promise<{ statements: Statement[]; result: T }> {
+  const { logger } = dataSource;
+  const statements: Statement[] = [];
+  const listening = new Proxy(logger, {
+    get: (target, property, receiver) =>
+      property === 'logQuery'
+        ? (sql: string, parameters: unknown[] = []) => statements.push({ sql, parameters })
+        : (Reflect.get(target, property, receiver) as unknown),
+  });
+  Object.assign(dataSource, { logger: listening });
+  try {
+    return { result: await work(), statements };
+  } finally {
+    Object.assign(dataSource, { logger });
+  }
+}
+
+/** How a database carries out a statement. */
+export interface Plan {
+  sql: string;
+  text: string;
+  /** Tables that it reads from end to end. */
+  scans: string[];
+  /** Indexes that it reads from one end until it has enough. */
+  walks: string[];
+}
+
+export async function explained(dataSource: DataSource, { sql, parameters }: Statement): Promise<Plan> {
   const isMysql = dataSource.options.type === 'mysql';
   const rows: Record<string, unknown>[] = await dataSource.query(
     `EXPLAIN ${isMysql ? 'FORMAT=TRADITIONAL ' : 'QUERY PLAN '}${sql}`,
     parameters,
   );
   const lines = rows.map((row) => (isMysql ? JSON.stringify(row) : String(row['detail'])));
-  const scans = isMysql
-    ? rows.filter(({ type, table }) => type === 'ALL' && !isIntermediate(table)).map((row) => JSON.stringify(row))
-    : lines.filter((line) => /^SCAN (?!.*USING)/.test(line));
-  return { text: lines.join('\n'), scans };
+  const ofType = (wanted: string) =>
+    rows.filter(({ type, table }) => type === wanted && !isIntermediate(table)).map((row) => JSON.stringify(row));
+  return {
+    sql,
+    text: lines.join('\n'),
+    scans: isMysql ? ofType('ALL') : lines.filter((line) => /^SCAN (?!some\b|\(|.* USING )/.test(line)),
+    walks: isMysql ? ofType('index') : lines.filter((line) => /^SCAN .* USING /.test(line)),
+  };
 }
 
 /** What a subquery found, by index, and MySQL keeps in memory. */
-const isIntermediate = (table: unknown): boolean => String(table).startsWith('<subquery');
+const isIntermediate = (table: unknown): boolean => /^<(?:subquery|derived)/.test(String(table));

@@ -33,6 +33,7 @@ export async function assetTree(
     root === undefined
       ? await rootsOf(dataSource, caller, customer)
       : [requireSeen(caller, root, await dataSource.manager.findOneBy(AssetEntity, { id: root }))];
+  if (topmost.length === 0) return { items: [], truncated: false };
   const branches = topmost.slice(0, MAX_NODES).map(branchOf);
   const items = branches.map(({ node }) => node);
   const isWhole = topmost.length <= MAX_NODES && (await grow(dataSource, branches, depth));
@@ -130,7 +131,6 @@ async function nameProfiles(dataSource: DataSource, branches: readonly Branch[])
 }
 
 async function countDevices(dataSource: DataSource, branches: readonly Branch[]): Promise<void> {
-  if (branches.length === 0) return;
   const rows = await containedBy(dataSource, branches)
     .andWhere('relation.toDeviceId IS NOT NULL')
     .addSelect('COUNT(*)', 'devices')
@@ -143,7 +143,6 @@ async function countDevices(dataSource: DataSource, branches: readonly Branch[])
 /** False if there was no room for every device. */
 async function showDevices(dataSource: DataSource, branches: readonly Branch[]): Promise<boolean> {
   for (const { node } of branches) node.devices = [];
-  if (branches.length === 0) return true;
   const found = await containedBy(dataSource, branches)
     .innerJoin(DeviceEntity, 'device', 'device.id = relation.toDeviceId')
     .addSelect('device.id', 'id')

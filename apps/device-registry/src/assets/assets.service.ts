@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
-import { requireMatch, uuid7 } from '#platform';
+import { invalidInput, requireMatch, uuid7 } from '#platform';
 import { inTransaction, isForeignKeyViolation, keysetPage, orderOf, rowLock } from '#sql';
 import { actorOf, actorsChange, audit, changesBetween } from '../audit/audit.ts';
 import { CLOCK, type Clock } from '../clock.ts';
@@ -72,7 +72,7 @@ export class Assets {
         createdAt: new Date(change.now),
         updatedAt: new Date(change.now),
       });
-      await manager.insert(AssetEntity, row as object);
+      await orGone(() => manager.insert(AssetEntity, row as object));
       await audit(manager, change.now, actorsChange(change.actor, 'asset.created', row));
       return assetView(row);
     });
@@ -90,7 +90,7 @@ export class Assets {
       const columns = await patched(manager, caller, before, patch);
       if (columns.customerId !== before.customerId) await requireUnrelated(manager, id);
       const after = { ...before, ...rowOf(columns), version: before.version + 1, updatedAt: new Date(now) };
-      await manager.update(AssetEntity, { id }, after as object);
+      await orGone(() => manager.update(AssetEntity, { id }, after as object));
       const changes = changesBetween(described(before), described(after));
       if (Object.keys(changes).length > 0) {
         await audit(manager, now, { ...actorsChange(actor, 'asset.updated', after), changes });
@@ -122,6 +122,17 @@ export class Assets {
 
 const lockedAsset = async (manager: EntityManager, caller: UserPrincipal, id: string): Promise<AssetEntity> =>
   requireSeen(caller, id, await manager.findOne(AssetEntity, { where: { id }, lock: rowLock(manager) }));
+
+/** What the asset is given was there a moment ago; MySQL names the constraint, and SQLite never comes here: it has one transaction at a time. */
+async function orGone(write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!(error instanceof Error) || !isForeignKeyViolation(error)) throw error;
+    const path = error.message.includes('fk_assets_customer') ? '/customer' : '/profile';
+    throw invalidInput(path, 'was deleted just now');
+  }
+}
 
 /** The columns after a merge patch; throws a ZodError for a result that is no asset. */
 async function patched(

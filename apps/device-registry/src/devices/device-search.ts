@@ -1,6 +1,7 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import type { Page } from '#contracts';
 import { keysetPage, narrowToNext, type Order } from '#sql';
+import type { CustomerBy } from './device-query.ts';
 import type { DeviceEntity } from './device.entity.ts';
 import type { DeviceQuery } from './device.schemas.ts';
 import { searchedRanges, type TermRange } from './search-terms.ts';
@@ -61,30 +62,41 @@ const ofColumn = (property: ColumnValue['property'], value: string | undefined):
  */
 export async function searchPage(
   dataSource: DataSource,
-  narrowed: () => SelectQueryBuilder<DeviceEntity>,
+  narrowed: (customerBy: CustomerBy) => SelectQueryBuilder<DeviceEntity>,
   criteria: readonly Criterion[],
   order: Order<DeviceEntity>,
   page: { cursor?: string | undefined; limit: number },
   { few, walk }: SearchBounds = BOUNDS,
 ): Promise<Page<DeviceEntity>> {
+  const list = () => narrowed('index');
   const [first] = criteria;
-  if (first && criteria.length === 1 && hasOwnOrder(first, order))
-    return keysetPage(finding(narrowed(), first), order, page);
-  const [rarest, ...others] = await byRarity(dataSource, narrowed, criteria, few + 1);
-  if (!rarest) return keysetPage(narrowed(), order, page);
+  if (!first) return keysetPage(list(), order, page);
+  if (criteria.length === 1 && hasOwnOrder(first, order)) return keysetPage(finding(list(), first), order, page);
+  const [rarest, ...others] = await byRarity(dataSource, list, criteria, few + 1);
+  if (!rarest) return keysetPage(list(), order, page);
   if (rarest.devices > few) {
-    const walked = asking(narrowed(), criteria);
-    const isWhole = await narrowToNext(walked, narrowed(), order, page.cursor, walk);
+    const walked = asking(list(), criteria);
+    const isWhole = await narrowToNext(walked, list(), order, page.cursor, walk);
     const found = await keysetPage(walked, order, page);
     if (isWhole || found.nextCursor !== null) return found;
   }
-  const query = asking(
-    finding(narrowed(), rarest.criterion),
-    others.map(({ criterion }) => criterion),
-    1,
+  const { criterion } = rarest;
+  const found = finding(narrowed('property' in criterion ? 'index' : 'asking'), criterion);
+  return sortedPage(
+    found,
+    others.map((other) => other.criterion),
+    order,
+    page,
   );
-  return keysetPage(query, order, page);
 }
+
+/** One page of the few devices that `found` finds: those that meet all criteria, sorted. */
+export const sortedPage = (
+  found: SelectQueryBuilder<DeviceEntity>,
+  criteria: readonly Criterion[],
+  order: Order<DeviceEntity>,
+  page: { cursor?: string | undefined; limit: number },
+): Promise<Page<DeviceEntity>> => keysetPage(asking(found, criteria, 1), { ...order, sorted: true }, page);
 
 /** Columns have an index of their own in the order of creation: a page is read from it, however many devices there are. */
 const hasOwnOrder = (criterion: Criterion, { property }: Order<DeviceEntity>): boolean =>
@@ -127,10 +139,7 @@ function meeting(
 }
 
 /** Narrows to the devices that meet it, beginning with those. */
-export function finding(
-  query: SelectQueryBuilder<DeviceEntity>,
-  criterion: Criterion,
-): SelectQueryBuilder<DeviceEntity> {
+function finding(query: SelectQueryBuilder<DeviceEntity>, criterion: Criterion): SelectQueryBuilder<DeviceEntity> {
   if ('property' in criterion) {
     const { property, value } = criterion;
     return query.andWhere(`device.${property} = :${property}`, { [property]: value });

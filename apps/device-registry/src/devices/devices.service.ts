@@ -13,8 +13,8 @@ import { mergePatch } from '../merge-patch.ts';
 import { shareOf } from '../people/shares.ts';
 import { DEVICE_PROFILE, profileIdOf } from '../profiles/profile-kinds.ts';
 import { allows, startOf, visibleDevices } from './device-policy.ts';
-import { deviceQuery } from './device-query.ts';
-import { criteriaOf, searchPage } from './device-search.ts';
+import { deviceQuery, narrowsToFew, type CustomerBy } from './device-query.ts';
+import { criteriaOf, searchPage, sortedPage } from './device-search.ts';
 import {
   deleteDevice,
   deviceInUse,
@@ -49,10 +49,14 @@ export class Devices {
   ) {}
 
   async list(caller: UserPrincipal, { sort, limit, cursor, ...filters }: DeviceQuery): Promise<Page<DeviceView>> {
-    const narrowed = () => deviceQuery(this.dataSource, visibleDevices(caller), filters);
+    const visible = visibleDevices(caller);
+    const narrowed = (by: CustomerBy) => deviceQuery(this.dataSource, visible, filters, by);
+    const criteria = criteriaOf(filters);
     const order = orderOf<DeviceEntity>(sort, SORTED_BY);
     const page = { limit, cursor };
-    const { items, nextCursor } = await searchPage(this.dataSource, narrowed, criteriaOf(filters), order, page);
+    const { items, nextCursor } = narrowsToFew(visible, filters)
+      ? await sortedPage(narrowed('asking'), criteria, order, page)
+      : await searchPage(this.dataSource, narrowed, criteria, order, page);
     return { items: items.map(deviceView), nextCursor };
   }
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
+import { DataSource, In, type EntityManager, type EntityTarget, type SelectQueryBuilder } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
 import { invalidInput } from '#platform';
 import { inTransaction, isUniqueViolation, keysetPage, rowLock, type Order } from '#sql';
@@ -120,10 +120,15 @@ function visibleEnd(caller: UserPrincipal, path: string, what: string, end: Rela
 async function namesOf(manager: EntityManager, rows: readonly RelationEntity[]): Promise<Map<string, string>> {
   const assets = rows.flatMap(({ fromId, toAssetId }) => (toAssetId === null ? [fromId] : [fromId, toAssetId]));
   const devices = rows.flatMap(({ toDeviceId }) => (toDeviceId === null ? [] : [toDeviceId]));
-  const select = { id: true, name: true } as const;
-  const ends = [
-    ...(await manager.find(AssetEntity, { select, where: { id: In([...new Set(assets)]) } })),
-    ...(await manager.find(DeviceEntity, { select, where: { id: In([...new Set(devices)]) } })),
-  ];
+  const ends = [...(await named(manager, AssetEntity, assets)), ...(await named(manager, DeviceEntity, devices))];
   return new Map(ends.map(({ id, name }) => [id, name]));
+}
+
+async function named(
+  manager: EntityManager,
+  entity: EntityTarget<{ id: string; name: string }>,
+  ids: readonly string[],
+): Promise<{ id: string; name: string }[]> {
+  if (ids.length === 0) return [];
+  return manager.find(entity, { select: { id: true, name: true }, where: { id: In([...new Set(ids)]) } });
 }
