@@ -71,7 +71,7 @@ export class TwoStep {
     const name = userNameOf(customer.number, macAddress);
     const device = found ?? (await this.make(manager, customer, macAddress, now));
     const actor = { kind: 'device', id: device.id } as const;
-    await manager.delete(CredentialEntity, { deviceId: device.id, pending: true });
+    if (found) await manager.delete(CredentialEntity, { deviceId: device.id, pending: true });
     const { kept, password } = newPassword(name, now);
     const row = await insertCredential(manager, device.id, { ...kept, pending: true }, now);
     await audit(manager, now, credentialRecord(actor, 'credential.created', device, row));
