@@ -167,6 +167,20 @@ describeWith(['nginx'], 'the gateway', () => {
     ['/telemetry', 'telemetry'],
     ['/socket.io/?EIO=4&transport=polling', 'telemetry'],
     ['/debug/provisioning', 'provisioning'],
+    ['/provisioning/register', 'provisioning'],
+    ['/provisioning/pair', 'provisioning'],
+    ['/auth/devices/request', 'provisioning'],
+    ['/mqtt', 'provisioning'],
+    ['/api/provision', 'provisioning'],
+    ['/api/claims', 'provisioning'],
+    ['/api/provisioning/jobs', 'provisioning'],
+    ['/api/provisioning/keys/7', 'provisioning'],
+    ['/api/assets/tree', 'device-registry'],
+    ['/api/asset-profiles/7', 'device-registry'],
+    ['/api/device-profiles', 'device-registry'],
+    ['/api/relations', 'device-registry'],
+    ['/api/audit', 'device-registry'],
+    ['/api/devices/7/reset', 'device-registry'],
   ])('%s is answered by %s, which sees the path unchanged', async (path, service) => {
     const answer = await get(path);
     expect(JSON.parse(answer.body)).toMatchObject({ service });
@@ -267,6 +281,12 @@ describeWith(['nginx'], 'the gateway', () => {
       'x-forwarded-host': `127.0.0.1:${String(gateway.port)}`,
     });
     expect(seen?.headers.forwarded).toBeUndefined();
+  });
+
+  test('a file of devices may be larger than any other body', async () => {
+    const body = `name\n${'device\n'.repeat(400_000)}`;
+    await get('/api/provisioning/jobs', { method: 'POST', body, headers: { 'Content-Type': 'text/csv' } });
+    expect(seenBy('provisioning').map((request) => request.body.length)).toEqual([body.length]);
   });
 
   test('a GET with a body reaches provisioning with its body', async () => {
