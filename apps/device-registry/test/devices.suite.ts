@@ -95,6 +95,10 @@ export function devicesSuite(database: () => Promise<string>): void {
     ['/serial', { serial: 'x'.repeat(129) }],
     ['/customer', { customer: 'acme' }],
     ['/customer', { customer: randomUUID() }],
+    ['/profile', { profile: randomUUID() }],
+    ['/profile', { profile: 'Nothing like it' }],
+    ['/profile', { profile: 1 }],
+    ['/enabled', { enabled: 'no' }],
     ['/master', { master: randomUUID() }],
     ['/labels/0', { labels: ['x'.repeat(65)] }],
     ['/labels', { labels: Array.from({ length: 33 }, (_, i) => String(i)) }],
@@ -115,6 +119,46 @@ export function devicesSuite(database: () => Promise<string>): void {
     const body = JSON.parse(`{"name":"D","${field}":{"a":1}}`) as object;
     const reply = await registry.call(admin, 'POST /api/devices', { body });
     expect([reply.status, reply.body.name]).toEqual(field === '__proto__' ? [201, 'D'] : [422, undefined]);
+  });
+
+  test('take the number of a customer and the name of a profile in any case, and answer ids', async () => {
+    const number = `n-${randomUUID()}`;
+    const customer = (await registry.call(admin, 'POST /api/customers', { body: { number, name: 'Acme' } })).body.id;
+    const name = `Boiler ${randomUUID()}`;
+    const profile = (await registry.call(admin, 'POST /api/device-profiles', { body: { name } })).body.id;
+    const made = await newDevice({ customer: number, profile: name.toUpperCase() });
+    expect(made).toMatchObject({ customer, profile });
+    const other = await newDevice({});
+    expect((await patch(other.id, { customer: number, profile: name })).body).toMatchObject({ customer, profile });
+    expect((await patch(other.id, { name: 'Other' })).body).toMatchObject({ customer, profile });
+    expect((await patch(other.id, { customer: null, profile: null })).body).toMatchObject({
+      customer: null,
+      profile: null,
+    });
+    const operator = person('operator', await newCustomer());
+    const words = async (reference: string) =>
+      (await create({ customer: reference }, operator)).body.detail.replaceAll(reference, 'it');
+    expect(new Set([await words(number), await words(customer), await words('no such number')]).size).toBe(1);
+    expect(await newDevice({ profile: name }, person('user'))).toMatchObject({ profile });
+  });
+
+  test('that are switched off are refused and disconnected, and taken again when they are switched on', async () => {
+    const { id } = await newDevice({});
+    const { accessToken } = (await registry.call(admin, `POST /api/devices/${id}/credentials`)).body;
+    const verify = () => registry.rpc.call('registry.credentials.verify', { kind: 'token', token: accessToken });
+    expect((await verify()).device.id).toBe(id);
+    expect((await patch(id, { enabled: false })).body.enabled).toBe(false);
+    await waitUntil(
+      () =>
+        registry
+          .heard('registry.credentials.revoked')
+          .some(({ deviceId, credentialId }) => deviceId === id && credentialId === null),
+      { what: 'its connections are ended' },
+    );
+    await expect(verify()).rejects.toMatchObject({ code: 'DEVICE_DISABLED' });
+    expect((await registry.call(admin, `GET /api/devices/${id}`)).body).toMatchObject({ enabled: false, version: 2 });
+    await patch(id, { enabled: true });
+    expect((await verify()).device.id).toBe(id);
   });
 
   test('may not name a master that is no gateway, themselves, or behind them', async () => {

@@ -6,6 +6,7 @@ export function listsSuite(database: () => Promise<string>): void {
   const admin = person('admin');
   let registry: StartedRegistry;
   let customer: string;
+  let profile: string;
   let user: Person;
   let gateway: Json;
 
@@ -28,9 +29,10 @@ export function listsSuite(database: () => Promise<string>): void {
     registry = await startRegistry(await database());
     const made = await registry.call(admin, 'POST /api/customers', { body: { number: '1', name: 'Acme' } });
     customer = made.body.id;
+    profile = (await registry.call(admin, 'POST /api/device-profiles', { body: { name: 'Boiler' } })).body.id;
     user = person('user', customer);
     gateway = await create({ name: 'Hub', kind: 'gateway', customer, serial: 'HUB-1' });
-    await create({ name: 'beta', macAddress: 'CE:13:14:15', serial: 'SN/0042', labels: ['hot', 'cellar'] });
+    await create({ name: 'beta', macAddress: 'CE:13:14:15', serial: 'SN/0042', labels: ['hot', 'cellar'], profile });
     await create({ name: 'Alpha', customer, master: gateway.id, labels: ['hot'] });
     await create({ name: 'alpha', macAddress: 'ce:13:99' }, user);
     await create({ name: 'Ärger im Keller', customer });
@@ -81,6 +83,10 @@ export function listsSuite(database: () => Promise<string>): void {
     expect(await names(`owner=${user.principal.userId}`)).toEqual(['alpha']);
     expect(await names(`master=${gateway.id}`)).toEqual(['Alpha']);
     expect(await names('kind=gateway')).toEqual(['Hub']);
+    expect(await names(`profile=${profile}`)).toEqual(['beta']);
+    expect(await names(`profile=${customer}`)).toEqual([]);
+    expect(await names('state=created&kind=gateway')).toEqual(['Hub']);
+    expect(await names('state=active')).toEqual([]);
     expect(await names('label=hot')).toEqual(['beta', 'Alpha']);
     expect(await names('label=Hot')).toEqual([]);
     expect(await names('macAddress=ce131415')).toEqual(['beta']);
@@ -135,7 +141,18 @@ export function listsSuite(database: () => Promise<string>): void {
   ];
   test.each(injections)('find nothing for %j in any filter, and nothing is harmed', async (evil) => {
     const text = encodeURIComponent(evil);
-    for (const filter of ['customer', 'owner', 'master', 'kind', 'macAddress', 'cursor', 'sort', 'limit']) {
+    for (const filter of [
+      'customer',
+      'profile',
+      'state',
+      'owner',
+      'master',
+      'kind',
+      'macAddress',
+      'cursor',
+      'sort',
+      'limit',
+    ]) {
       expect((await page(`${filter}=${text}`)).code).toBe('INVALID_INPUT');
     }
     for (const filter of ['label', 'serial', 'q']) {

@@ -123,7 +123,7 @@ export class Assets {
 const lockedAsset = async (manager: EntityManager, caller: UserPrincipal, id: string): Promise<AssetEntity> =>
   requireSeen(caller, id, await manager.findOne(AssetEntity, { where: { id }, lock: rowLock(manager) }));
 
-/** What the asset is given was there a moment ago; MySQL names the constraint, and SQLite never comes here: it has one transaction at a time. */
+/** What the asset is given was there a moment ago. Only on MySQL, which names the constraint: SQLite runs one transaction at a time. */
 async function orGone(write: () => Promise<unknown>): Promise<void> {
   try {
     await write();
