@@ -116,7 +116,7 @@ ${extra}`;
     ]);
   });
 
-  it('asks by a provisioning key, for the place that the file says', async () => {
+  it('asks by a provisioning key, for the place that the file says where the address says nothing', async () => {
     await writeFile(
       config,
       `[thingsboard]\nurl=${platform.url}\nprovisioning_key=${goodToken}\n[profiles]\ndevice_profile_name=G\n` +
@@ -125,7 +125,7 @@ ${extra}`;
     const { code, out } = await run('--config', config);
     expect([code, out[0]]).toEqual([0, `1/6 Authentication: by a provisioning key, at ${platform.url}.`]);
     expect(platform.asked[0]?.body).toMatchObject({
-      location: { country: 'Iran', state: 'Tehran', latitude: 35.7, longitude: 51.4 },
+      fallbackLocation: { country: 'Iran', state: 'Tehran', latitude: 35.7, longitude: 51.4 },
     });
   });
 

@@ -170,7 +170,7 @@ function describeLocation({ location }: ZeroTouchPlace): string {
 const SOURCES: Record<string, string> = {
   request: 'as the file says',
   ip: 'by the address of this machine',
-  config: "as the platform's configuration says",
+  config: "as the file or the platform's configuration says",
 };
 
 const describeCreation = ({ created }: ZeroTouchPlace): string =>

@@ -60,7 +60,7 @@ export function readSettings(path: string, sections: Sections): Settings {
       countryProfile: profiles.country_profile_name,
       stateProfile: profiles.state_profile_name,
       customer: device.customer,
-      location: locationOf(path, parsed.data.location),
+      fallbackLocation: locationOf(path, parsed.data.location),
     },
   };
 }

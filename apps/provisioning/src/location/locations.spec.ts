@@ -40,6 +40,13 @@ describe('where a device is', () => {
     expect(unknown).toEqual({ place: null, source: null, warnings: [{ code: 'LOCATION_UNKNOWN', message }] });
   });
 
+  test('what a device is configured with goes before what we are, and after its address', async () => {
+    const { locations } = locationsWith([saying(null)], HOME);
+    expect(await locations.find(undefined, '8.8.8.8', BERN)).toMatchObject({ place: BERN, source: 'config' });
+    const knowing = locationsWith([saying(HOME)]).locations;
+    expect(await knowing.find(undefined, '8.8.8.8', BERN)).toMatchObject({ place: HOME, source: 'ip', warnings: [] });
+  });
+
   test('a provider that fails again and again is logged once', async () => {
     const { locations, warnings } = locationsWith([failing]);
     for (let asked = 0; asked < 3; asked += 1) await locations.find(undefined, '8.8.8.8');

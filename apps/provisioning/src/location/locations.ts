@@ -18,7 +18,7 @@ export interface Located {
   warnings: LocationWarning[];
 }
 
-/** Finds out where devices are: by what they say, else by their address, else by the configuration. */
+/** Finds out where devices are: by what they say, else by their address, else by what they or we are configured with. */
 @Injectable()
 export class Locations {
   /** Providers whose last answer was a failure: only the first one in a row is logged. */
@@ -30,15 +30,16 @@ export class Locations {
     @Inject(LOGGER) private readonly log: Log,
   ) {}
 
-  /** Never fails: that nothing is known is a warning. */
-  async find(said: Place | undefined, address: string): Promise<Located> {
+  /** Never fails: that nothing is known is a warning. `fallback` is what a device is configured with for that case. */
+  async find(said: Place | undefined, address: string, fallback?: Place): Promise<Located> {
     if (said) return { place: said, source: 'request', warnings: [] };
     const found = await this.ofAddress(address);
     if (typeof found !== 'string') return { place: found, source: 'ip', warnings: [] };
     const reason = `The request names no location, and ${found}`;
-    if (this.configured) {
-      const message = `${reason}: taken is the configured one, ${this.configured.state} in ${this.configured.country}.`;
-      return { place: this.configured, source: 'config', warnings: [{ code: 'LOCATION_FALLBACK', message }] };
+    const configured = fallback ?? this.configured;
+    if (configured) {
+      const message = `${reason}: taken is the configured one, ${configured.state} in ${configured.country}.`;
+      return { place: configured, source: 'config', warnings: [{ code: 'LOCATION_FALLBACK', message }] };
     }
     const message = `${reason}: the device is in no country and state. Send location {country, state}, or set LOCATION_COUNTRY and LOCATION_STATE, LOCATION_URL or LOCATION_MMDB.`;
     return { place: null, source: null, warnings: [{ code: 'LOCATION_UNKNOWN', message }] };

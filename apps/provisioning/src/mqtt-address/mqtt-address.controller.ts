@@ -37,7 +37,8 @@ export class MqttAddressController {
     @Headers('upgrade') upgrade: string | undefined,
     @Req() request: Request,
   ): Promise<Address> {
-    if (upgrade?.toLowerCase() === 'websocket') throw new CodedError('NOT_FOUND', 'This route does not speak WebSocket.');
+    if (upgrade?.toLowerCase() === 'websocket')
+      throw new CodedError('NOT_FOUND', 'This route does not speak WebSocket.');
     const presented = credentialsOf(authorization);
     if (!presented || !areWithinBounds(presented)) {
       throw new CodedError('UNAUTHENTICATED', 'Send "Authorization: Bearer <token>" with the token of a device.');

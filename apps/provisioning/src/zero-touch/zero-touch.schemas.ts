@@ -50,8 +50,9 @@ export const ProvisionRequest = z
     countryProfile: Name.default('Country').describe('Name of the asset profile of countries'),
     stateProfile: Name.default('State').describe('Name of the asset profile of states'),
     location: Location.optional().describe(
-      'By default it is looked up by the address that the request comes from, else it is the configured one',
+      'By default it is looked up by the address that the request comes from, else it is `fallbackLocation`, else the configured one',
     ),
+    fallbackLocation: Location.optional().describe('Where it is taken to be when its address says nothing'),
     system: System.optional().describe('What the device says of itself: kept as its attribute `system`'),
     customer: z
       .string()

@@ -26,9 +26,9 @@ export class ZeroTouch {
    * `PROVISIONING_KEY_USED_UP`, `BAD_CREDENTIALS` for a key that was revoked just now, `UNAVAILABLE`.
    */
   async provision(provisioner: Provisioner, address: string, request: ProvisionRequest): Promise<ProvisionReply> {
-    const { customer, location, ...device } = request;
+    const { customer, location, fallbackLocation, ...device } = request;
     const customerId = await this.customerOf(provisioner, customer);
-    const located = await this.locations.find(location, address);
+    const located = await this.locations.find(location, address, fallbackLocation);
     const asked = { ...device, actor: actorOf(provisioner), customerId, place: located.place };
     return replyOf(await this.counted(provisioner, asked), located);
   }

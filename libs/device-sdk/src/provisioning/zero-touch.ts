@@ -31,6 +31,8 @@ export interface ZeroTouchDescription {
   customer?: string;
   /** Without it the platform finds out by the address that the request comes from, or goes by its configuration. */
   location?: ZeroTouchLocation;
+  /** Where it is taken to be when the address says nothing. */
+  fallbackLocation?: ZeroTouchLocation;
 }
 
 export interface ZeroTouchOptions {
@@ -105,7 +107,7 @@ export class ZeroTouch implements Provisioning {
   async provision(): Promise<ZeroTouchPlace> {
     const { name, serial } = this.options.device;
     const { accessToken, ...reply } = await this.requestPlace();
-    const { latitude, longitude } = reply.location ?? this.options.device.location ?? {};
+    const { latitude, longitude } = reply.location ?? {};
     await this.memory.save({
       way: 'zero-touch',
       name,
