@@ -17,6 +17,7 @@ import { Assets1767225600010 } from './migrations/0010-assets.ts';
 import { AuditEntries1767225600011 } from './migrations/0011-audit-entries.ts';
 import { RelationCustomers1767225600012 } from './migrations/0012-relation-customers.ts';
 import { DeviceLists1767225600013 } from './migrations/0013-device-lists.ts';
+import { RelationLists1767225600014 } from './migrations/0014-relation-lists.ts';
 import { DevicePersonEntity } from './people/device-person.entity.ts';
 import { AssetProfileEntity } from './profiles/asset-profile.entity.ts';
 import { DeviceProfileEntity } from './profiles/device-profile.entity.ts';
@@ -52,5 +53,6 @@ export const REGISTRY_SCHEMA = {
     AuditEntries1767225600011,
     RelationCustomers1767225600012,
     DeviceLists1767225600013,
+    RelationLists1767225600014,
   ],
 } satisfies Schema;

@@ -1,5 +1,6 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import { CodedError, type UserPrincipal } from '#contracts';
+import { narrowTo } from '../narrowing.ts';
 import { narrowToNamesFrom } from '../prefix.ts';
 import { CONTAINS } from '../relations/relation-rows.ts';
 import { AssetEntity } from './asset.entity.ts';
@@ -24,9 +25,11 @@ export function assetQuery(
   { customer, profile, parent, q }: Filters,
 ): SelectQueryBuilder<AssetEntity> {
   const query = dataSource.getRepository(AssetEntity).createQueryBuilder('asset');
-  if (caller.role !== 'admin') query.andWhere('asset.customerId = :own', { own: caller.customerId ?? '' });
-  if (customer !== undefined) query.andWhere('asset.customerId = :customer', { customer });
-  if (profile !== undefined) query.andWhere('asset.profileId = :profile', { profile });
+  const asked = parent !== undefined;
+  const own = caller.role === 'admin' ? undefined : (caller.customerId ?? '');
+  narrowTo(query, 'customerId', own, { asked, as: 'own' });
+  narrowTo(query, 'customerId', customer, { asked });
+  narrowTo(query, 'profileId', profile, { asked });
   if (parent !== undefined) {
     query.andWhere(
       'asset.id IN (SELECT r.to_asset_id FROM relations r WHERE r.from_id = :parent AND r.type = :contains)',

@@ -41,7 +41,9 @@ export class Assets {
 
   async list(caller: UserPrincipal, { sort, limit, cursor, ...filters }: AssetQuery): Promise<Page<AssetView>> {
     const query = assetQuery(this.dataSource, caller, filters);
-    const { items, nextCursor } = await keysetPage(query, orderOf<AssetEntity>(sort, SORTED_BY), { limit, cursor });
+    const isFound = filters.parent !== undefined || (filters.q !== undefined && sort.endsWith('createdAt'));
+    const order = { ...orderOf<AssetEntity>(sort, SORTED_BY), sorted: isFound };
+    const { items, nextCursor } = await keysetPage(query, order, { limit, cursor });
     return { items: items.map(assetView), nextCursor };
   }
 

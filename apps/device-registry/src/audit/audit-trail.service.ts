@@ -4,6 +4,7 @@ import { DataSource, type SelectQueryBuilder } from 'typeorm';
 import type { Page, UserPrincipal } from '#contracts';
 import { keysetPage, type Order } from '#sql';
 import { REGISTRY } from '../data-source-name.ts';
+import { narrowTo } from '../narrowing.ts';
 import { AuditEntryEntity } from './audit-entry.entity.ts';
 import { auditView, type AuditQuery, type AuditView } from './audit.schemas.ts';
 
@@ -28,11 +29,13 @@ export function auditQuery(
   { customer, subject, actor, action, from, to }: Partial<AuditQuery>,
 ): SelectQueryBuilder<AuditEntryEntity> {
   const query = dataSource.getRepository(AuditEntryEntity).createQueryBuilder('entry');
-  if (caller.role !== 'admin') query.andWhere('entry.customerId = :own', { own: caller.customerId ?? '' });
-  if (customer !== undefined) query.andWhere('entry.customerId = :customer', { customer });
-  if (subject !== undefined) query.andWhere('entry.subjectId = :subject', { subject });
-  if (actor !== undefined) query.andWhere('entry.actorId = :actor', { actor });
-  if (action !== undefined) query.andWhere('entry.action = :action', { action });
+  const hasSubject = subject !== undefined;
+  const own = caller.role === 'admin' ? undefined : (caller.customerId ?? '');
+  narrowTo(query, 'customerId', own, { asked: hasSubject, as: 'own' });
+  narrowTo(query, 'customerId', customer, { asked: hasSubject });
+  narrowTo(query, 'subjectId', subject);
+  narrowTo(query, 'actorId', actor, { asked: hasSubject });
+  narrowTo(query, 'action', action, { asked: hasSubject || actor !== undefined });
   if (from !== undefined) query.andWhere('entry.id >= :from', { from: firstIdOf(from) });
   if (to !== undefined) query.andWhere('entry.id < :to', { to: firstIdOf(to) });
   return query;

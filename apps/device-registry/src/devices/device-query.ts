@@ -1,4 +1,5 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
+import { narrowTo } from '../narrowing.ts';
 import { DeviceEntity } from './device.entity.ts';
 import type { Visibility } from './device-policy.ts';
 import type { DeviceQuery } from './device.schemas.ts';
@@ -20,27 +21,27 @@ export function deviceQuery(
   customerBy: CustomerBy = 'index',
 ): SelectQueryBuilder<DeviceEntity> {
   const query = dataSource.getRepository(DeviceEntity).createQueryBuilder('device');
-  const customer = customerBy === 'index' ? 'device.customerId' : "COALESCE(device.customerId, '')";
-  narrowToVisible(query, visibility, customer);
-  if (filters.customer !== undefined) query.andWhere(`${customer} = :customer`, { customer: filters.customer });
-  const { owner: ownerId, master: masterId, macAddress, serial } = filters;
-  for (const [property, value] of Object.entries({ ownerId, masterId, macAddress, serial })) {
-    if (value !== undefined) query.andWhere(`device.${property} = :${property}`, { [property]: value });
-  }
+  const asked = customerBy === 'asking';
+  narrowToVisible(query, visibility, asked);
+  narrowTo(query, 'customerId', filters.customer, { asked });
+  narrowTo(query, 'ownerId', filters.owner);
+  narrowTo(query, 'masterId', filters.master);
+  narrowTo(query, 'macAddress', filters.macAddress);
+  narrowTo(query, 'serial', filters.serial);
   return query;
 }
 
 /** Does it narrow the list to so few devices, however many there are, that they are found and sorted? */
-export const narrowsToFew = (visibility: Visibility, { master, macAddress, serial }: Filters): boolean =>
+export const narrowsToFew = (visibility: Visibility, { owner, master, macAddress, serial }: Filters): boolean =>
   (typeof visibility === 'object' && 'userId' in visibility) ||
-  [master, macAddress, serial].some((value) => value !== undefined);
+  [owner, master, macAddress, serial].some((value) => value !== undefined);
 
-function narrowToVisible(query: SelectQueryBuilder<DeviceEntity>, visibility: Visibility, customer: string): void {
+function narrowToVisible(query: SelectQueryBuilder<DeviceEntity>, visibility: Visibility, asked: boolean): void {
   if (visibility === 'all') return;
   if (visibility === 'none') query.andWhere('1 = 0');
   else if ('userId' in visibility) {
     query.andWhere('device.id IN (SELECT p.device_id FROM device_people p WHERE p.user_id = :visibleTo)', {
       visibleTo: visibility.userId,
     });
-  } else query.andWhere(`${customer} = :visibleCustomer`, { visibleCustomer: visibility.customerId });
+  } else narrowTo(query, 'customerId', visibility.customerId, { asked, as: 'visibleCustomer' });
 }

@@ -10,7 +10,9 @@ import { DeviceEntity } from '../devices/device.entity.ts';
 @Index('ix_relations_to_asset', ['toAssetId'])
 @Index('ix_relations_to_device', ['toDeviceId'])
 @Index('ix_relations_from_device', ['fromId', 'type', 'toDeviceId'])
+@Index('ix_relations_from', ['fromId', 'id'])
 @Index('ix_relations_customer', ['customerId', 'id'])
+@Index('ix_relations_customer_type', ['customerId', 'type', 'id'])
 @Index('ix_relations_type', ['type', 'id'])
 export class RelationEntity {
   @Column(column.uuid({ primary: true }))

@@ -11,6 +11,7 @@ import { CLOCK, type Clock } from '../clock.ts';
 import { REGISTRY } from '../data-source-name.ts';
 import type { Change } from '../devices/device-rows.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
+import { narrowTo } from '../narrowing.ts';
 import { RelationEntity, RelationTypeEntity } from './relation.entity.ts';
 import { deleteRelations, heldEnd, insertRelation, type RelationEnd } from './relation-rows.ts';
 import {
@@ -33,10 +34,12 @@ export class Relations {
   ) {}
 
   list(caller: UserPrincipal, { from, to, type, ...page }: RelationQuery): Promise<Page<RelationView>> {
-    const query = relationQuery(this.dataSource, caller);
-    if (from !== undefined) query.andWhere('relation.fromId = :from', { from });
-    if (to !== undefined) query.andWhere('relation.toId = :to', { to });
-    if (type !== undefined) query.andWhere('relation.type = :type', { type });
+    const query = this.dataSource.getRepository(RelationEntity).createQueryBuilder('relation');
+    const asked = from !== undefined || to !== undefined;
+    narrowTo(query, 'customerId', caller.role === 'admin' ? undefined : (caller.customerId ?? ''), { asked });
+    narrowTo(query, 'type', type, { asked });
+    narrowTo(query, 'fromId', from, { asked: to !== undefined });
+    narrowTo(query, 'toId', to);
     return this.page(query, page);
   }
 
@@ -100,13 +103,6 @@ export class Relations {
   private by(caller: UserPrincipal): Change {
     return { actor: actorOf(caller), now: this.now() };
   }
-}
-
-/** The relations that somebody sees. */
-export function relationQuery(dataSource: DataSource, caller: UserPrincipal): SelectQueryBuilder<RelationEntity> {
-  const query = dataSource.getRepository(RelationEntity).createQueryBuilder('relation');
-  if (caller.role !== 'admin') query.andWhere('relation.customerId = :own', { own: caller.customerId ?? '' });
-  return query;
 }
 
 const eitherEnd = async (manager: EntityManager, id: string): Promise<RelationEnd | null> =>
