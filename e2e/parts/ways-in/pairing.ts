@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { House } from '../../house.ts';
 import { administrator, newDevice, newUser, type Device } from '../../people.ts';
 import { readings } from '../../readings.ts';
+import { ask, connect, disconnectAll, nextEvent } from '../../sockets.ts';
 import { Visitor } from '../../visitor.ts';
 
 /** Document 000: a device announces a key, and whoever claims it by that key is its owner. */
 export function pairing(house: () => House): void {
   describe('pairing', () => {
+    afterAll(disconnectAll);
+
     const announced = async (device: Device): Promise<string> => {
       const pairKey = `K-${randomUUID()}`;
       const answer = await new Visitor(house(), device.token).post('/provisioning/pair', {
@@ -42,12 +45,19 @@ export function pairing(house: () => House): void {
       });
       expect(await other.visitor.get(`/api/devices/${device.id}/latest`)).toMatchObject({ status: 200 });
       expect((await other.visitor.get('/api/devices')).text).toContain(device.id);
+      const viewer = await connect(house(), '/live', other.token);
+      expect(await ask(viewer, 'subscribe', { devices: [device.id] })).toMatchObject({
+        ok: true,
+        devices: [{ device: device.id, latest: expect.any(Object) }],
+      });
+      const ended = nextEvent(viewer, 'ended');
       const reading = { device: device.id, sensor: 's', value: 1 };
       expect((await other.visitor.post('/telemetry', reading)).body).toMatchObject({ accepted: 0 });
       expect(await other.visitor.patch(`/api/devices/${device.id}`, { name: 'mine' })).toMatchObject({ status: 403 });
       expect(await other.visitor.delete(`/api/devices/${device.id}`)).toMatchObject({ status: 403 });
       expect(await owner.visitor.delete(`${shares}/${other.id}`)).toMatchObject({ status: 204 });
       expect(await other.visitor.get(`/api/devices/${device.id}/latest`)).toMatchObject({ status: 404 });
+      expect(await ended).toMatchObject({ device: device.id, code: 'DEVICE_NOT_ALLOWED' });
 
       const second = await announced(device);
       expect(await other.visitor.post('/api/claims', { pairKey: second })).toMatchObject({ code: 'ALREADY_CLAIMED' });

@@ -12,18 +12,27 @@ const MAX_ENTRIES = 50_000;
 export class DeviceAccess implements OnApplicationShutdown {
   private readonly allowed = new CacheByDevice<DeviceRef>({ max: MAX_ENTRIES, ttl: BELIEVED_MS }, ({ id }) => id);
   private readonly unsubscribe: Unsubscribe;
+  private readonly listeners = new Set<(deviceId: string) => void>();
 
   constructor(
     @Inject(RpcClient) private readonly rpc: RpcClient,
     @Inject(Events) events: Events,
   ) {
     this.unsubscribe = events.on('registry.device.changed', ({ change, device }) => {
-      if (change !== 'created') this.allowed.forget(device.id);
+      if (change === 'created') return;
+      this.allowed.forget(device.id);
+      for (const tell of this.listeners) tell(device.id);
     });
   }
 
   onApplicationShutdown(): void {
     this.unsubscribe();
+  }
+
+  /** Calls back when who may use a device may have changed: what was answered before is forgotten by then. */
+  onChanged(tell: (deviceId: string) => void): Unsubscribe {
+    this.listeners.add(tell);
+    return () => this.listeners.delete(tell);
   }
 
   /** The device of this id, or of this name behind a gateway. Throws `DEVICE_NOT_ALLOWED`, with no word on whether it exists. */

@@ -36,6 +36,8 @@ type JobAnswer = { job: JobView } | { id: string; code: string; message: string 
 /** What is live, for viewers, namespace `/live`: `subscribe` with devices, then events `readings`; with jobs, then events `job`. */
 @WebSocketGateway({ namespace: '/live', ...SOCKET_SERVER })
 export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
+  private readonly connected = new Set<Viewer>();
+
   constructor(
     @Inject(Viewers) private readonly viewers: Viewers,
     @Inject(JobFollowers) private readonly followers: JobFollowers,
@@ -47,6 +49,9 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
 
   afterInit(namespace: Namespace): void {
     guardNamespace(namespace, this.authenticator, this.log);
+    this.access.onChanged((deviceId) => {
+      for (const viewer of this.connected) viewer.check(deviceId);
+    });
   }
 
   handleConnection(socket: OurSocket): void {
@@ -59,7 +64,9 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
     );
     this.answering(socket, 'subscribe', (message) => viewer.subscribe(message));
     this.answering(socket, 'unsubscribe', async (message) => viewer.unsubscribe(message));
+    this.connected.add(viewer);
     socket.once('disconnect', () => {
+      this.connected.delete(viewer);
       viewer.end();
     });
   }
@@ -115,6 +122,16 @@ class Viewer {
     for (const device of devices ?? (isAll ? [...this.watching.keys()] : [])) forget(this.watching, device);
     for (const job of jobs ?? (isAll ? [...this.following.keys()] : [])) forget(this.following, job);
     return {};
+  }
+
+  /** A device has changed: whoever may not see it any more is told so, and of nothing else of it. While the registry is away, nothing ends. */
+  check(device: string): void {
+    if (!this.watching.has(device)) return;
+    this.access.authorise(this.link.connection.principal, device, 'read').catch((error: unknown) => {
+      if (!isRefusal(error)) return;
+      forget(this.watching, device);
+      this.socket.emit('ended', { device, code: error.code, message: error.message });
+    });
   }
 
   end(): void {
