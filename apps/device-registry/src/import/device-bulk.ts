@@ -16,13 +16,21 @@ export interface Origin {
 
 /** The device that a row makes. */
 export function deviceOf(row: Candidate, id: string, { jobId, ownerId }: Origin, { now }: Change): DeviceEntity {
-  const { line: _line, stated: _stated, identity: _identity, ...columns } = row;
-  return Object.assign(new DeviceEntity(), {
-    ...columns,
+  const time = new Date(now);
+  return {
     id,
-    ownerId,
+    name: row.name,
     sortName: row.name.toLowerCase(),
+    kind: row.kind,
+    customerId: row.customerId,
     customerScope: row.customerId ?? '',
+    macAddress: row.macAddress,
+    serial: row.serial,
+    profileId: row.profileId,
+    labels: row.labels,
+    attributes: row.attributes,
+    identityKey: row.identityKey,
+    ownerId,
     masterId: null,
     defaultOf: null,
     provisionedMac: null,
@@ -32,9 +40,9 @@ export function deviceOf(row: Candidate, id: string, { jobId, ownerId }: Origin,
     importedBy: jobId,
     tokenGeneration: 1,
     version: 1,
-    createdAt: new Date(now),
-    updatedAt: new Date(now),
-  });
+    createdAt: time,
+    updatedAt: time,
+  };
 }
 
 /** Inserts devices whose places are taken, with everything that belongs to them, by a few statements. */

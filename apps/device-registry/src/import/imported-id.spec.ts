@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { uuid7 } from '#platform';
-import { importedId } from './imported-id.ts';
+import { importedIds } from './imported-id.ts';
 
 describe('the id of an imported device', () => {
   const job = uuid7();
+  const importedId = (jobId: string, line: number) => importedIds(jobId)(line);
 
   test('is a UUID, the same one for the same line, another one for another line or import', () => {
     const lines = [1, 2, 255, 256, 4_095, 65_536, 1_048_576, 2 ** 32 - 1];

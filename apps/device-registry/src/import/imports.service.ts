@@ -13,7 +13,7 @@ import type { DeviceEntity } from '../devices/device.entity.ts';
 import { deviceRef } from '../devices/device.schemas.ts';
 import { deviceOf, insertDevices } from './device-bulk.ts';
 import { checkRow, type Candidate, type RowContext } from './import-row.ts';
-import { importedId } from './imported-id.ts';
+import { importedIds } from './imported-id.ts';
 import { knownDevices, namedCustomers, namedProfiles } from './known-devices.ts';
 import { outcomesOf, planOf, type Plan } from './plan.ts';
 
@@ -54,7 +54,7 @@ export class Imports {
   }
 
   private async inOneTransaction(manager: EntityManager, { jobId, user, rows }: ImportRequest): Promise<Done> {
-    const idOf = (line: number) => importedId(jobId, line);
+    const idOf = importedIds(jobId);
     const start = startOf(user);
     const context: RowContext = {
       customerByDefault: start.customerId,

@@ -1,7 +1,7 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 
-/** Values of one statement at most: SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER). */
-const MAX_VALUES = 30_000;
+/** Values of one statement at most; SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER). */
+const MAX_VALUES = 8_192;
 
 /**
  * Inserts whole entities by statements of many rows, without the work that TypeORM's own `insert` has with each of them. Every
@@ -16,12 +16,21 @@ export async function insertRows<T extends ObjectLiteral>(
   const { columns, tableName } = connection.getMetadata(entity);
   const names = columns.map(({ databaseName }) => databaseName).join(', ');
   const marks = `(${columns.map(() => '?').join(', ')})`;
-  const rowsAtOnce = Math.floor(MAX_VALUES / columns.length);
-  for (let from = 0; from < rows.length; from += rowsAtOnce) {
-    const part = rows.slice(from, from + rowsAtOnce);
-    const values = part.flatMap((row) =>
-      columns.map((column): unknown => connection.driver.preparePersistentValue(column.getEntityValue(row), column)),
-    );
-    await manager.query(`INSERT INTO ${tableName} (${names}) VALUES ${part.map(() => marks).join(', ')}`, values);
+  const most = Math.floor(MAX_VALUES / columns.length);
+  let from = 0;
+  while (from < rows.length) {
+    const size = statementRows(Math.min(most, rows.length - from));
+    const values: unknown[] = [];
+    for (const row of rows.slice(from, from + size)) {
+      for (const column of columns) {
+        values.push(connection.driver.preparePersistentValue(row[column.propertyName], column));
+      }
+    }
+    const places = Array.from({ length: size }, () => marks).join(', ');
+    await manager.query(`INSERT INTO ${tableName} (${names}) VALUES ${places}`, values);
+    from += size;
   }
 }
+
+/** A power of two, at most so many: statements of few sizes stay prepared. */
+const statementRows = (most: number): number => 2 ** Math.floor(Math.log2(most));

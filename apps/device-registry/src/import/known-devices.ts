@@ -1,4 +1,4 @@
-import { Brackets, In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
+import { Between, Brackets, In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import type { UserPrincipal } from '#contracts';
 import { CustomerEntity } from '../customers/customer.entity.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
@@ -67,13 +67,11 @@ export async function knownDevices(
   candidates: readonly Candidate[],
   idOf: (line: number) => string,
 ): Promise<Known> {
-  const ids = candidates.map(({ line }) => idOf(line));
   const keys = candidates.flatMap(({ identityKey }) => identityKey ?? []);
-  const made = await ofColumn(manager, 'id', ids);
-  const byKey = await ofColumn(manager, 'identityKey', keys);
+  const byKey = await ofKeys(manager, keys);
   const byMac = await ofMacs(manager, candidates);
   return {
-    byId: new Map(made.map((device) => [device.id, device])),
+    ids: await idsBetween(manager, candidates.map(({ line }) => idOf(line)).sort()),
     byIdentity: new Map([
       ...byKey.map((device) => [device.identityKey ?? '', device] as const),
       ...byMac.map((device) => [macIdentity(device.customerScope, device.macAddress ?? ''), device] as const),
@@ -81,10 +79,18 @@ export async function knownDevices(
   };
 }
 
-function ofColumn(manager: EntityManager, column: 'id' | 'identityKey', values: string[]): Promise<KnownDevice[]> {
-  if (values.length === 0) return Promise.resolve([]);
+/** The ids of lines of one import are next to each other, see {@link importedIds}: two of them say it all. */
+async function idsBetween(manager: EntityManager, sorted: readonly string[]): Promise<ReadonlySet<string>> {
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  if (first === undefined || last === undefined) return new Set();
+  const rows = await manager.find(DeviceEntity, { select: { id: true }, where: { id: Between(first, last) } });
+  return new Set(rows.map(({ id }) => id));
+}
+
+function ofKeys(manager: EntityManager, keys: string[]): Promise<KnownDevice[]> {
+  if (keys.length === 0) return Promise.resolve([]);
   return compared(manager)
-    .where({ [column]: In(values) })
+    .where({ identityKey: In(keys) })
     .getMany();
 }
 

@@ -21,8 +21,8 @@ export type KnownDevice = Pick<
 
 /** What is there of what a batch describes. */
 export interface Known {
-  /** By the id that a line of this import gave it. */
-  byId: ReadonlyMap<string, unknown>;
+  /** Ids of devices, among them those that lines of this import have made. */
+  ids: ReadonlySet<string>;
   /** By what rows are told from each other, see {@link Candidate.identity}. */
   byIdentity: ReadonlyMap<string, KnownDevice>;
 }
@@ -45,7 +45,7 @@ export function planOf(
   const fresh = new Map<string, { head: Candidate; again: Candidate[] }>();
   for (const row of rows) {
     if ('outcome' in row) outcomes.push(row);
-    else if (known.byId.has(idOf(row.line))) outcomes.push({ line: row.line, outcome: 'created' });
+    else if (known.ids.has(idOf(row.line))) outcomes.push({ line: row.line, outcome: 'created' });
     else {
       const there = known.byIdentity.get(row.identity);
       const before = fresh.get(row.identity);
