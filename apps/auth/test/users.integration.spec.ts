@@ -155,12 +155,14 @@ onEveryDatabase('managing users', (auth) => {
     expect(FORGOTTEN.filter((id) => id === person.id)).toHaveLength(1);
   });
 
-  test('another service finds a user by email in any case, and nobody by another one', async () => {
+  test('another service finds a user by id, or by email in any case, and nobody by another one', async () => {
     const { id, email } = await personWith(auth(), admin, 'user', OURS.id);
     const find = (text: string) => auth().rpc.call('auth.users.find', { email: text });
     const found = { id, name: 'Somebody', customerId: OURS.id };
     expect([await find(email), await find(` ${email.toUpperCase()} `)]).toEqual([found, found]);
     for (const other of [`x${email}`, '%%%', `' OR '1'='1`]) expect(await find(other)).toBeNull();
+    expect(await auth().rpc.call('auth.users.find', { id })).toEqual(found);
+    expect(await auth().rpc.call('auth.users.find', { id: OURS.id })).toBeNull();
   });
 
   test('a change from an outdated version is refused', async () => {

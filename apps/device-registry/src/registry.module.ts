@@ -33,6 +33,7 @@ import { Imports } from './import/imports.service.ts';
 import { PeopleController } from './people/people.controller.ts';
 import { PeopleHandlers } from './people/people.handlers.ts';
 import { People } from './people/people.service.ts';
+import { UserDirectory } from './people/user-directory.ts';
 import { AssetProfilesController, DeviceProfilesController } from './profiles/profiles.controller.ts';
 import { PROFILES } from './profiles/profiles.providers.ts';
 import { RelationsController } from './relations/relations.controller.ts';
@@ -80,6 +81,7 @@ export class RegistryModule {
         Relations,
         AuditTrail,
         People,
+        UserDirectory,
         Devices,
         DeviceAccess,
         DevicesOnDemand,

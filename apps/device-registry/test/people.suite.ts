@@ -4,6 +4,7 @@ import { waitUntil } from '#testing';
 import {
   person,
   startRegistry,
+  NOBODY,
   USERS_BY_EMAIL,
   type Json,
   type Person,
@@ -94,6 +95,7 @@ export function peopleSuite(database: () => Promise<string>): void {
       status: 404,
       code: 'USER_NOT_FOUND',
     });
+    expect((await put(owner, id, { user: NOBODY, access: 'read' })).body.code).toBe('USER_NOT_FOUND');
     const stranger = await put(person('user'), id, { email: 'friend@example.com', access: 'read' });
     expect(stranger.body.code).toBe('NOT_FOUND');
   });
@@ -208,6 +210,7 @@ export function peopleSuite(database: () => Promise<string>): void {
     expect((await give(admin, null)).body.owner).toBeNull();
     expect([await listed(other), await shares(id)]).toEqual([[], []]);
     expect((await give(admin, 'nobody')).body.status).toBe(422);
+    expect((await give(admin, NOBODY)).body).toMatchObject({ status: 404, code: 'USER_NOT_FOUND' });
     expect((await give(person('operator', randomUUID()), null)).status).toBe(404);
   });
 

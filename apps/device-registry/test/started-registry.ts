@@ -28,6 +28,9 @@ const KEY_ID = 'test';
 /** How many users each customer has, as auth would say. */
 export const USERS_OF = new Map<string, number>();
 
+/** Whom there is not; there is everybody else. */
+export const NOBODY = '0198c0de-0000-7000-8000-00000000dead';
+
 /** Whose email address is whose, as auth would say. */
 export const USERS_BY_EMAIL = new Map<string, string>();
 
@@ -53,9 +56,9 @@ class AuthOfTests {
   }
 
   @Rpc('auth.users.find')
-  find({ email }: RpcRequest<'auth.users.find'>): RpcReply<'auth.users.find'> {
-    const id = USERS_BY_EMAIL.get(email.toLowerCase());
-    return id === undefined ? null : { id, name: 'Somebody', customerId: null };
+  find(named: RpcRequest<'auth.users.find'>): RpcReply<'auth.users.find'> {
+    const id = 'id' in named ? named.id : USERS_BY_EMAIL.get(named.email.toLowerCase());
+    return id === undefined || id === NOBODY ? null : { id, name: 'Somebody', customerId: null };
   }
 }
 

@@ -14,9 +14,9 @@ export const RPC = {
   'auth.revocations': { request: Nothing, reply: Revocations },
   /** How many users a customer has; asked before a customer is deleted. */
   'auth.users.count': { request: z.object({ customerId: z.uuid() }), reply: z.object({ count: z.number().int() }) },
-  /** The user of that email address, in any case; null if there is none. */
+  /** The user of that id, or of that email address in any case; null if there is none. */
   'auth.users.find': {
-    request: z.object({ email: z.string().min(3).max(254) }),
+    request: z.union([z.object({ id: z.uuid() }), z.object({ email: z.string().min(3).max(254) })]),
     reply: z.object({ id: z.uuid(), name: z.string(), customerId: z.uuid().nullable() }).nullable(),
   },
   /**

@@ -105,8 +105,9 @@ export class UsersController {
   }
 
   @Rpc('auth.users.find')
-  async find({ email }: RpcRequest<'auth.users.find'>): Promise<RpcReply<'auth.users.find'>> {
-    const user = await this.users.findOneBy({ email: TypedEmail.parse(email) });
+  async find(named: RpcRequest<'auth.users.find'>): Promise<RpcReply<'auth.users.find'>> {
+    const where = 'id' in named ? { id: named.id } : { email: TypedEmail.parse(named.email) };
+    const user = await this.users.findOneBy(where);
     return user && { id: user.id, name: user.name, customerId: user.customerId };
   }
 }

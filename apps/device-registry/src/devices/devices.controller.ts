@@ -65,7 +65,15 @@ export class DevicesController {
   @Patch(':id')
   @ApiHeader({ name: 'If-Match', required: false, description: 'The ETag of the device as it was read' })
   @ApiResponse({ status: 200, description: 'Changed, as JSON merge patch (RFC 7396)', standardSchema: DeviceView })
-  @ApiProblems('NOT_FOUND', 'MAC_TAKEN', 'DEVICE_LIMIT_REACHED', 'DEVICE_IN_USE', 'CONFLICT', 'VERSION_MISMATCH')
+  @ApiProblems(
+    'NOT_FOUND',
+    'USER_NOT_FOUND',
+    'MAC_TAKEN',
+    'DEVICE_LIMIT_REACHED',
+    'DEVICE_IN_USE',
+    'CONFLICT',
+    'VERSION_MISMATCH',
+  )
   async change(
     @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,

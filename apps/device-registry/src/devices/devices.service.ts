@@ -11,6 +11,7 @@ import { placeOf } from '../customers/customer-reference.ts';
 import { REGISTRY } from '../data-source-name.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { shareOf } from '../people/shares.ts';
+import { UserDirectory } from '../people/user-directory.ts';
 import { DEVICE_PROFILE, profileIdOf } from '../profiles/profile-kinds.ts';
 import { allows, startOf, visibleDevices } from './device-policy.ts';
 import { deviceQuery, narrowsToFew, type CustomerBy } from './device-query.ts';
@@ -45,6 +46,7 @@ export class Devices {
   constructor(
     @InjectDataSource(REGISTRY) private readonly dataSource: DataSource,
     @Inject(Events) private readonly events: Events,
+    @Inject(UserDirectory) private readonly directory: UserDirectory,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
@@ -83,13 +85,14 @@ export class Devices {
     return deviceView(row);
   }
 
-  /** Throws as {@link create}, and `NOT_FOUND`, `VERSION_MISMATCH`, `DEVICE_IN_USE` for a gateway with devices behind it. */
+  /** Throws as {@link create}, and `NOT_FOUND`, `VERSION_MISMATCH`, `USER_NOT_FOUND`, `DEVICE_IN_USE` for a gateway with devices behind it. */
   async change(
     caller: UserPrincipal,
     id: string,
     patch: DevicePatch,
     ifMatch: string | undefined,
   ): Promise<DeviceView> {
+    if (patch.owner) await this.requireOwner(caller, id, patch.owner);
     const row = await this.transaction(async (manager) => {
       const before = await allowedDevice(manager, caller, 'manage', id, await lockedDevice(manager, id));
       requireMatch(ifMatch, before.version);
@@ -111,6 +114,15 @@ export class Devices {
     });
     this.events.publish('registry.credentials.revoked', { deviceId: id, credentialId: null });
     this.events.publish('registry.device.changed', { change: 'deleted', device: deviceRef(row) });
+  }
+
+  /** Asked before the transaction: within one, nobody else is waited for. */
+  private async requireOwner(caller: UserPrincipal, id: string, owner: string): Promise<void> {
+    const { manager } = this.dataSource;
+    const before = await allowedDevice(manager, caller, 'manage', id, await manager.findOneBy(DeviceEntity, { id }));
+    if (before.ownerId === owner) return;
+    requireOwnersGiver(caller);
+    await this.directory.idOf({ id: owner });
   }
 
   /** What a device is after a patch; throws a ZodError for a result that is no device. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError, type Actor, type DeviceShare, type UserPrincipal } from '#contracts';
-import { Events, RpcClient } from '#messaging';
+import { Events } from '#messaging';
 import { invalidInput } from '#platform';
 import { inTransaction } from '#sql';
 import { actorOf, actorsChange, audit } from '../audit/audit.ts';
@@ -14,6 +14,7 @@ import { deviceRef } from '../devices/device.schemas.ts';
 import { allowedDevice } from '../devices/devices.service.ts';
 import { DevicePersonEntity } from './device-person.entity.ts';
 import { releaseDevice } from './ownership.ts';
+import { UserDirectory } from './user-directory.ts';
 import { shareView, type ShareDocument, type ShareList, type ShareView } from './share.schemas.ts';
 
 /** Most users that one device is shared with. */
@@ -26,7 +27,7 @@ const AT_ONCE = 100;
 export class People {
   constructor(
     @InjectDataSource(REGISTRY) private readonly dataSource: DataSource,
-    @Inject(RpcClient) private readonly rpc: RpcClient,
+    @Inject(UserDirectory) private readonly directory: UserDirectory,
     @Inject(Events) private readonly events: Events,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
@@ -42,12 +43,11 @@ export class People {
   }
 
   /**
-   * Shares a device with somebody, or changes how. Throws `NOT_FOUND`, `FORBIDDEN`, `USER_NOT_FOUND` for an unknown email address,
-   * `INVALID_INPUT` for the owner, `CONFLICT` if it is shared with as many as it may be.
+   * Shares a device with somebody, or changes how. Throws `NOT_FOUND`, `FORBIDDEN`, `USER_NOT_FOUND`, `INVALID_INPUT` for the owner, `CONFLICT` if it is shared with as many as it may be.
    */
   async share(caller: UserPrincipal, deviceId: string, { user, email, access }: ShareDocument): Promise<ShareView> {
     await this.requireManager(caller, deviceId);
-    const userId = user ?? (await this.userOf(email ?? ''));
+    const userId = await this.directory.idOf(user === undefined ? { email: email ?? '' } : { id: user });
     const now = this.now();
     const { device, before, row } = await inTransaction(this.dataSource, async (manager) => {
       const held = await this.managed(manager, caller, deviceId);
@@ -130,12 +130,6 @@ export class People {
 
   private async managed(manager: EntityManager, caller: UserPrincipal, deviceId: string): Promise<DeviceEntity> {
     return allowedDevice(manager, caller, 'manage', deviceId, await lockedDevice(manager, deviceId));
-  }
-
-  private async userOf(email: string): Promise<string> {
-    const user = await this.rpc.call('auth.users.find', { email });
-    if (user) return user.id;
-    throw new CodedError('USER_NOT_FOUND', `Nobody has signed up with "${email}": ask them to, then share it again.`);
   }
 
   private async audited(
