@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { AuthConfig } from '../../auth/src/config.ts';
 import { RegistryConfig } from '../../device-registry/src/config.ts';
+import { FieldlineConfig } from '../../fieldline/src/config.ts';
 import { IotDeviceConfig } from '../../iot-device/src/config.ts';
 import { ProvisioningConfig } from '../../provisioning/src/config.ts';
 import { TelemetryConfig, TelemetryServersConfig } from '../../telemetry/src/config.ts';
@@ -23,6 +24,7 @@ const SECTIONS: [title: string, schema: z.ZodObject][] = [
   ['telemetry', TelemetryConfig.extend(TelemetryServersConfig.shape)],
   ['One process (`npm start`)', StandaloneConfig],
   ['iot-device', IotDeviceConfig],
+  ['The command line client (`npm run fieldline`)', FieldlineConfig],
 ];
 
 /** The text of docs/configuration.md, from the schemas that the services read their configuration with. */
