@@ -18,6 +18,7 @@ import { AuditEntries1767225600011 } from './migrations/0011-audit-entries.ts';
 import { RelationCustomers1767225600012 } from './migrations/0012-relation-customers.ts';
 import { DeviceLists1767225600013 } from './migrations/0013-device-lists.ts';
 import { RelationLists1767225600014 } from './migrations/0014-relation-lists.ts';
+import { TermsByKey1767225600015 } from './migrations/0015-terms-by-key.ts';
 import { DevicePersonEntity } from './people/device-person.entity.ts';
 import { AssetProfileEntity } from './profiles/asset-profile.entity.ts';
 import { DeviceProfileEntity } from './profiles/device-profile.entity.ts';
@@ -54,5 +55,6 @@ export const REGISTRY_SCHEMA = {
     RelationCustomers1767225600012,
     DeviceLists1767225600013,
     RelationLists1767225600014,
+    TermsByKey1767225600015,
   ],
 } satisfies Schema;

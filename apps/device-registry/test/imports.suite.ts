@@ -87,7 +87,7 @@ export function importsSuite(database: () => Promise<string>): void {
     expect((await customerNow(customer)).deviceCount).toBe(1);
   });
 
-  test('each device is in the audit trail and told of as if somebody had made it by itself', async () => {
+  test('each device is in the audit trail as if somebody had made it by itself, and nobody is told of a million', async () => {
     const { id: customer } = await newCustomer();
     await run([{ name: 'A' }, { name: 'B' }].map((row) => ({ ...row, customer })));
     const ids = (await devicesOf(customer)).map(({ id }) => id).sort();
@@ -98,7 +98,7 @@ export function importsSuite(database: () => Promise<string>): void {
     expect(entries.map(({ subjectId }) => subjectId).sort()).toEqual(ids);
     expect(entries[0]).toMatchObject({ action: 'device.created', actorKind: 'user', actorId: admin.principal.userId });
     const told = registry.heard('registry.device.changed').filter(({ device }) => device.customerId === customer);
-    expect(told.map(({ change, device }) => [change, device.id]).sort()).toEqual(ids.map((id) => ['created', id]));
+    expect(told).toEqual([]);
   });
 
   test('the same rows again change nothing, by MAC address, serial and name', async () => {

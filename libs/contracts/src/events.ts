@@ -8,6 +8,7 @@ export const EVENTS = {
   'auth.user.changed': ChangedUser,
   /** One credential of a device, or with `credentialId: null` all of them, may no longer be used. */
   'registry.credentials.revoked': z.object({ deviceId: z.uuid(), credentialId: z.uuid().nullable() }),
+  /** A device that an import makes is not told of: there may be a million, and nobody has known it before. */
   'registry.device.changed': z.object({ change: z.enum(['created', 'updated', 'deleted']), device: DeviceRef }),
 } as const satisfies Record<string, z.ZodType>;
 

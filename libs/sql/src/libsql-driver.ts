@@ -16,11 +16,20 @@ const Libsql = createRequire(import.meta.url)('libsql') as new (path: string, op
 /** Inserts that stay prepared: those of many rows take as long to prepare as to run. */
 const KEPT_INSERTS = 32;
 
+const isBindable = (value: unknown): boolean => typeof value !== 'boolean' && !(value instanceof Date);
+
 /** A parameter in a form that libsql can bind; times are stored as `YYYY-MM-DD hh:mm:ss.sss` in UTC. */
 function bindable(value: unknown): unknown {
   if (typeof value === 'boolean') return Number(value);
   if (value instanceof Date) return value.toISOString().replace('T', ' ').slice(0, 23);
   return value;
+}
+
+/** The values of a call, which has them one by one or as a list; a list that can be bound as it is, is. */
+function bindableList(parameters: unknown[]): unknown[] {
+  const [only] = parameters;
+  const values = parameters.length === 1 && Array.isArray(only) ? (only as unknown[]) : parameters;
+  return values.every(isBindable) ? values : values.map(bindable);
 }
 
 /**
@@ -37,7 +46,7 @@ export class LibsqlDriver extends Libsql {
     if (sql.startsWith('INSERT INTO')) this.inserts.set(sql, statement);
     for (const method of ['run', 'get', 'iterate'] as const) {
       const original = statement[method].bind(statement);
-      statement[method] = (...parameters: unknown[]) => original(parameters.flat().map(bindable));
+      statement[method] = (...parameters: unknown[]) => original(bindableList(parameters));
     }
     return statement;
   }

@@ -123,7 +123,7 @@ export class DeviceEntity {
 }
 
 /** One label of a device, for finding devices by label. */
-@Entity('device_labels')
+@Entity('device_labels', { withoutRowid: true })
 @Index('ix_device_labels_label', ['label', 'deviceId'])
 export class DeviceLabelEntity {
   @ForeignKey(() => DeviceEntity, { name: 'fk_device_labels_device', onDelete: 'CASCADE' })
@@ -135,7 +135,7 @@ export class DeviceLabelEntity {
 }
 
 /** One word that a device is found by, see search-terms.ts. */
-@Entity('device_terms')
+@Entity('device_terms', { withoutRowid: true })
 @Index('ix_device_terms_term', ['term', 'deviceId'])
 export class DeviceTermEntity {
   @ForeignKey(() => DeviceEntity, { name: 'fk_device_terms_device', onDelete: 'CASCADE' })

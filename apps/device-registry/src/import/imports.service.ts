@@ -2,15 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError, type ImportOutcome, type ImportRequest, type ImportResult } from '#contracts';
-import { Events } from '#messaging';
 import { inTransaction, isForeignKeyViolation, isUniqueViolation } from '#sql';
 import { actorOf } from '../audit/audit.ts';
 import { CLOCK, type Clock } from '../clock.ts';
 import { takePlaces } from '../customers/device-places.ts';
 import { REGISTRY } from '../data-source-name.ts';
 import { mayPlaceWith, startOf } from '../devices/device-policy.ts';
-import type { DeviceEntity } from '../devices/device.entity.ts';
-import { deviceRef } from '../devices/device.schemas.ts';
 import { deviceOf, insertDevices } from './device-bulk.ts';
 import { checkRow, type Candidate, type RowContext } from './import-row.ts';
 import { importedIds } from './imported-id.ts';
@@ -20,31 +17,22 @@ import { outcomesOf, planOf, type Plan } from './plan.ts';
 /** How often a batch is tried that other writers were faster than. */
 const ATTEMPTS = 20;
 
-interface Done {
-  outcomes: ImportOutcome[];
-  made: DeviceEntity[];
-}
-
 /** Makes the devices of imports, a batch at a time. */
 @Injectable()
 export class Imports {
   constructor(
     @InjectDataSource(REGISTRY) private readonly dataSource: DataSource,
-    @Inject(Events) private readonly events: Events,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
   /** One transaction: afterwards every row has its outcome, in the order of the rows; a batch that is done again has the same ones. */
   async import(request: ImportRequest): Promise<ImportResult> {
-    const { outcomes, made } = await this.attempt(request, ATTEMPTS);
-    for (const device of made) {
-      this.events.publish('registry.device.changed', { change: 'created', device: deviceRef(device) });
-    }
+    const outcomes = await this.attempt(request, ATTEMPTS);
     const byLine = new Map(outcomes.map((outcome) => [outcome.line, outcome]));
     return { outcomes: request.rows.flatMap(({ line }) => byLine.get(line) ?? []) };
   }
 
-  private async attempt(request: ImportRequest, attempts: number): Promise<Done> {
+  private async attempt(request: ImportRequest, attempts: number): Promise<ImportOutcome[]> {
     try {
       return await inTransaction(this.dataSource, (manager) => this.inOneTransaction(manager, request), ATTEMPTS);
     } catch (error) {
@@ -53,7 +41,10 @@ export class Imports {
     }
   }
 
-  private async inOneTransaction(manager: EntityManager, { jobId, user, rows }: ImportRequest): Promise<Done> {
+  private async inOneTransaction(
+    manager: EntityManager,
+    { jobId, user, rows }: ImportRequest,
+  ): Promise<ImportOutcome[]> {
     const idOf = importedIds(jobId);
     const start = startOf(user);
     const context: RowContext = {
@@ -78,7 +69,7 @@ export class Imports {
       .filter(({ hasPlace }) => hasPlace)
       .map(({ head }) => deviceOf(head, idOf(head.line), { jobId, ownerId: start.ownerId }, change));
     await insertDevices(manager, made, change);
-    return { outcomes: [...plan.outcomes, ...fresh.flatMap((group) => outcomesOf(group, group.hasPlace))], made };
+    return [...plan.outcomes, ...fresh.flatMap((group) => outcomesOf(group, group.hasPlace))];
   }
 }
 

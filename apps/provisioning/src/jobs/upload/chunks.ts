@@ -1,7 +1,7 @@
 import type { UploadedRow } from './uploaded-row.ts';
 
 /** Rows of one chunk at most: the registry makes them in one transaction. */
-const MAX_ROWS = 500;
+const MAX_ROWS = 1_000;
 /** Bytes of one chunk at most, as it is stored and sent to the registry. */
 const MAX_BYTES = 262_144;
 
