@@ -214,8 +214,8 @@ describe('chunks', () => {
   };
   const row = (line: number, attributes = {}): UploadedRow => ({ line, name: 'n', attributes });
 
-  test('have 500 rows', async () => {
-    expect(await sizesOf(Array.from({ length: 1_201 }, (_, line) => row(line)))).toEqual([500, 500, 201]);
+  test('have 1,000 rows', async () => {
+    expect(await sizesOf(Array.from({ length: 2_201 }, (_, line) => row(line)))).toEqual([1_000, 1_000, 201]);
   });
 
   test('have 256 KiB, and a row at least', async () => {
