@@ -286,7 +286,7 @@ describeWith(['nginx'], 'the gateway', () => {
   test('a file of devices may be larger than any other body', async () => {
     const body = `name\n${'device\n'.repeat(400_000)}`;
     await get('/api/provisioning/jobs', { method: 'POST', body, headers: { 'Content-Type': 'text/csv' } });
-    expect(seenBy('provisioning').map((request) => request.body.length)).toEqual([body.length]);
+    expect(seenBy('provisioning').map(({ body: seen }) => seen.length)).toEqual([body.length]);
   });
 
   test('a GET with a body reaches provisioning with its body', async () => {
