@@ -31,22 +31,18 @@ describeWith(['own-mysql', 'own-mongodb', 'own-nats'], 'services that are starte
     const services = await Promise.all([
       start('auth', /waiting for (?:NATS|the auth database)/, database('auth_order')),
       start('device-registry', /waiting for (?:NATS|the registry database)/, database('registry_order')),
-      start('provisioning', /waiting for NATS/, {}),
+      start('provisioning', /waiting for (?:NATS|the provisioning database)/, database('provisioning_order')),
       start('telemetry', /waiting for NATS/, { MONGODB_URL: `mongodb://127.0.0.1:${mongodbPort}/readings` }),
     ]);
     const nats = await startNats({ port: natsPort });
-    const [, , provisioning, telemetry] = services;
-    await waitUntil(() => isReady(provisioning.port), {
-      what: 'provisioning, which needs no more, is ready',
-      timeoutMs: 30_000,
-    });
+    const [, , , telemetry] = services;
     await waitUntil(() => /waiting for the reading store/.test(telemetry.process.output), {
       what: 'telemetry says that it waits for the store',
       timeoutMs: 30_000,
     });
     const mysql = await startMysql({ port: mysqlPort });
     const connection = await createConnection(mysql.url);
-    for (const name of ['auth_order', 'registry_order']) {
+    for (const name of ['auth_order', 'registry_order', 'provisioning_order']) {
       await connection.query(`create database ${name} character set utf8mb4 collate utf8mb4_0900_bin`);
     }
     await connection.end();
@@ -65,7 +61,12 @@ describeWith(['own-mysql', 'own-mongodb', 'own-nats'], 'services that are starte
       name: 'provisioning',
       script: programOf('provisioning'),
       readyLine: /waiting for NATS/,
-      env: { ...NEUTRAL, NATS_URL: `nats://127.0.0.1:${natsPort}`, PORT: String(await freePort()) },
+      env: {
+        ...NEUTRAL,
+        DATABASE_URL: 'file::memory:',
+        NATS_URL: `nats://127.0.0.1:${natsPort}`,
+        PORT: String(await freePort()),
+      },
     });
     const ended = await waiting.stop();
     expect(ended?.signal).not.toBe('SIGKILL');
