@@ -42,16 +42,16 @@ export function jobsSuite(database: () => Promise<string>): void {
   const problem = ({ status, body }: { status: number; body: Record<string, unknown> }) => [status, body['code']];
 
   test('a file becomes a job that makes its devices in the order of its lines', async () => {
-    const reply = await provisioning.upload(admin, csvOf(1_201));
+    const reply = await provisioning.upload(admin, csvOf(2_201));
     expect(reply.status).toBe(202);
     const id = String(reply.body['id']);
     expect(reply.headers.location).toBe(`/api/provisioning/jobs/${id}`);
     expect(reply.body).toEqual({ id });
     const job = await provisioning.ended(admin, id);
     expect(job).toMatchObject({ state: 'done', message: null });
-    expect(counts(job)).toEqual([1_201, 1_201, 1_201, 0, 0]);
-    expect(registry.batches.flatMap(({ lines }) => lines)).toEqual(Array.from({ length: 1_201 }, (_, i) => i + 2));
-    expect(registry.batches.map(({ lines }) => lines.length)).toEqual([500, 500, 201]);
+    expect(counts(job)).toEqual([2_201, 2_201, 2_201, 0, 0]);
+    expect(registry.batches.flatMap(({ lines }) => lines)).toEqual(Array.from({ length: 2_201 }, (_, i) => i + 2));
+    expect(registry.batches.map(({ lines }) => lines.length)).toEqual([1_000, 1_000, 201]);
     expect(await provisioning.rows('job_chunks')).toBe(0);
   });
 
@@ -121,9 +121,9 @@ export function jobsSuite(database: () => Promise<string>): void {
       lost += 1;
       if (lost === 2) away();
     };
-    const job = await provisioning.ended(admin, await provisioning.started(admin, csvOf(1_500)));
-    expect(counts(job)).toEqual([1_500, 1_500, 1_500, 0, 0]);
-    expect(registry.batches.map(({ lines }) => lines[0])).toEqual([2, 502, 502, 1_002]);
+    const job = await provisioning.ended(admin, await provisioning.started(admin, csvOf(2_500)));
+    expect(counts(job)).toEqual([2_500, 2_500, 2_500, 0, 0]);
+    expect(registry.batches.map(({ lines }) => lines[0])).toEqual([2, 1_002, 1_002, 2_002]);
   });
 
   test('while the registry is away a job waits, and goes on by itself', async () => {
@@ -174,7 +174,7 @@ export function jobsSuite(database: () => Promise<string>): void {
       if (batches > 1) away();
     };
     const id = await first.started(admin, csvOf(1_600));
-    await waitUntil(async () => (await first.job(admin, id)).processed === 500, { what: 'a part is done' });
+    await waitUntil(async () => (await first.job(admin, id)).processed === 1_000, { what: 'a part is done' });
     await first.stop();
     registry.before = () => undefined;
     const second = await start();
@@ -377,7 +377,7 @@ export function jobsSuite(database: () => Promise<string>): void {
     const job = await provisioning.ended(admin, id);
     await waitUntil(() => heard.at(-1)?.state === 'done', { what: 'the end is told' });
     expect(heard.at(-1)).toEqual(job);
-    expect(heard[0]).toMatchObject({ state: 'running', processed: 500 });
+    expect(heard[0]).toMatchObject({ state: 'running', processed: 1_000 });
     stop();
   });
 
