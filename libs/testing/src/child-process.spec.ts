@@ -76,6 +76,14 @@ describe('a child process', () => {
     expect(child.running).toBe(false);
   });
 
+  test('is killed with what runs below it, though others kill those at the same time', async () => {
+    const child = await ChildProcess.start(program(PARENT));
+    const below = Number(/below (\d+)/.exec(child.output)?.[1]);
+    await Promise.all([child.kill(), child.kill(), child.kill()]);
+    await waitUntil(() => !signalReaches(below), { what: 'the process below has gone' });
+    expect(child.running).toBe(false);
+  });
+
   test('receives signals', async () => {
     const child = await ChildProcess.start(program(STUBBORN));
     child.signal('SIGUSR2');

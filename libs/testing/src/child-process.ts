@@ -180,9 +180,13 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (!isGone(error)) throw error;
   }
 }
+
+/** An error of Node's own is no `Error` of the realm that jest makes for a test. */
+const isGone = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ESRCH';
 
 /** Every process below `pid`, nearest first; empty where there is no /proc. */
 async function descendants(pid: number): Promise<number[]> {

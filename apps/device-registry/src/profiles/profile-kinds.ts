@@ -2,13 +2,11 @@ import type { EntityManager, EntityTarget } from 'typeorm';
 import { invalidInput } from '#platform';
 import { AssetProfileEntity } from './asset-profile.entity.ts';
 import { DeviceProfileEntity } from './device-profile.entity.ts';
-
-/** A profile of devices or of assets: both have the same columns. */
-export type ProfileRow = DeviceProfileEntity | AssetProfileEntity;
+import type { ProfileEntity } from './profile.entity.ts';
 
 /** What differs between profiles of devices and of assets. */
 export interface ProfileKind {
-  entity: EntityTarget<ProfileRow>;
+  entity: EntityTarget<ProfileEntity>;
   subject: 'device-profile' | 'asset-profile';
   /** As people are told of it. */
   called: string;
@@ -39,7 +37,7 @@ export async function profileNamed(
   manager: EntityManager,
   { entity }: ProfileKind,
   reference: string,
-): Promise<ProfileRow | null> {
+): Promise<ProfileEntity | null> {
   return (
     (await manager.findOneBy(entity, { id: reference })) ??
     (await manager.findOneBy(entity, { sortName: reference.toLowerCase() }))

@@ -3,7 +3,7 @@ import { pageOf } from '#contracts';
 import { listQuery } from '#sql';
 import { Attributes, AttributesPatch } from '../attributes.ts';
 import { text } from '../text.ts';
-import type { ProfileRow } from './profile-kinds.ts';
+import type { ProfileEntity } from './profile.entity.ts';
 
 const Name = text(128).describe('Unique in any case');
 const Description = text(1_024).nullable();
@@ -43,7 +43,7 @@ export type ProfileView = z.output<typeof ProfileView>;
 
 export const ProfilePage = pageOf(ProfileView).meta({ id: 'RegistryProfilePage' });
 
-export const profileView = (row: ProfileRow): ProfileView => ({
+export const profileView = (row: ProfileEntity): ProfileView => ({
   id: row.id,
   name: row.name,
   description: row.description,

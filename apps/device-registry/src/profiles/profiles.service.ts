@@ -6,7 +6,8 @@ import { actorOf, actorsChange, audit, changesBetween, type AuditRecord } from '
 import type { Clock } from '../clock.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { narrowToNamesFrom } from '../prefix.ts';
-import type { ProfileKind, ProfileRow } from './profile-kinds.ts';
+import type { ProfileKind } from './profile-kinds.ts';
+import type { ProfileEntity } from './profile.entity.ts';
 import {
   ProfileDocument,
   profileView,
@@ -32,7 +33,7 @@ export class Profiles {
   async list({ sort, q, ...page }: ProfileQuery): Promise<Page<ProfileView>> {
     const query = this.dataSource.getRepository(this.kind.entity).createQueryBuilder('profile');
     narrowToNamesFrom(query, q);
-    const { items, nextCursor } = await keysetPage(query, orderOf<ProfileRow>(sort, SORTED_BY), page);
+    const { items, nextCursor } = await keysetPage(query, orderOf<ProfileEntity>(sort, SORTED_BY), page);
     return { items: items.map(profileView), nextCursor };
   }
 
@@ -97,13 +98,13 @@ export class Profiles {
     });
   }
 
-  private async locked(manager: EntityManager, id: string): Promise<ProfileRow> {
+  private async locked(manager: EntityManager, id: string): Promise<ProfileEntity> {
     const row = await manager.findOne(this.kind.entity, { where: { id }, lock: rowLock(manager) });
     if (!row) throw this.notFound(id);
     return row;
   }
 
-  private record(caller: UserPrincipal, what: 'created' | 'updated' | 'deleted', row: ProfileRow): AuditRecord {
+  private record(caller: UserPrincipal, what: 'created' | 'updated' | 'deleted', row: ProfileEntity): AuditRecord {
     const { id, name } = row;
     return actorsChange(actorOf(caller), `${this.kind.subject}.${what}`, { id, name, customerId: null });
   }
@@ -124,7 +125,7 @@ export class Profiles {
     return new CodedError('NOT_FOUND', `There is no ${this.kind.called} ${id} (GET ${this.kind.path} lists them).`);
   }
 
-  private inUse({ id, name }: ProfileRow): CodedError {
+  private inUse({ id, name }: ProfileEntity): CodedError {
     const { called, path } = this.kind.users;
     return new CodedError(
       'PROFILE_IN_USE',
