@@ -5,7 +5,6 @@ import { CONFIGURED_PLACE, configuredPlace } from './configured-place.ts';
 import { HttpLocations } from './http-locations.adapter.ts';
 import { LOCATION_PROVIDERS, type LocationProvider } from './location-provider.ts';
 import { Locations } from './locations.ts';
-import { MmdbLocations } from './mmdb-locations.adapter.ts';
 
 /** Where devices are, by the providers that are configured. */
 @Module({})
@@ -23,10 +22,16 @@ export class LocationModule {
   }
 }
 
-/** The file first: it costs nothing to ask. */
-function providersOf({ LOCATION_MMDB, LOCATION_URL, LOCATION_TIMEOUT_MS }: ProvisioningConfig): LocationProvider[] {
+/** The file first: it costs nothing to ask. Its reader is loaded only where there is one. */
+async function providersOf(config: ProvisioningConfig): Promise<LocationProvider[]> {
+  const { LOCATION_MMDB, LOCATION_URL, LOCATION_TIMEOUT_MS } = config;
   return [
-    ...(LOCATION_MMDB === undefined ? [] : [new MmdbLocations(LOCATION_MMDB)]),
+    ...(LOCATION_MMDB === undefined ? [] : [await mmdbLocations(LOCATION_MMDB)]),
     ...(LOCATION_URL === undefined ? [] : [new CachedLocations(new HttpLocations(LOCATION_URL, LOCATION_TIMEOUT_MS))]),
   ];
+}
+
+async function mmdbLocations(path: string): Promise<LocationProvider> {
+  const { MmdbLocations } = await import('./mmdb-locations.adapter.ts');
+  return new MmdbLocations(path);
 }
