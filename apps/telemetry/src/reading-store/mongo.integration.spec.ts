@@ -128,7 +128,7 @@ describeWith(['own-mongodb'], 'the reading store on MongoDB when its server fail
     await expect(store.write(LOG, messages, 0)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(store.ping()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await server.restart();
-    await waitUntil(() => store.ping().then(() => true), { what: 'the store is back' });
+    await waitUntil(() => store.ping().then(() => true), { what: 'the store is back', timeoutMs: 60_000 });
     await store.write(LOG, messages, 0);
     await store.write(LOG, messages, 0);
     let stored = 0;
@@ -140,7 +140,7 @@ describeWith(['own-mongodb'], 'the reading store on MongoDB when its server fail
     expect(stored).toBe(30_000);
     await store.stop();
     await server.stop();
-  });
+  }, 120_000);
 });
 
 const all = { from: 0, to: T * 2, order: 'asc', limit: 1 } as const;
