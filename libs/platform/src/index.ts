@@ -6,6 +6,7 @@ export * from './invalid-input.ts';
 export * from './logging.ts';
 export * from './media-types.ts';
 export * from './metrics.ts';
+export * from './network.ts';
 export * from './openapi.ts';
 export * from './platform.module.ts';
 export * from './problem.filter.ts';

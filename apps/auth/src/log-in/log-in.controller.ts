@@ -1,8 +1,7 @@
 import { Body, Controller, Header, HttpCode, Inject, Ip, Post } from '@nestjs/common';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Public } from '#platform';
-import { networkOf } from '../attempts/network.ts';
+import { networkOf, Public } from '#platform';
 import { PasswordCheck } from '../passwords/password-check.ts';
 import { TypedPassword } from '../passwords/password.ts';
 import { Logins } from '../sessions/logins.ts';

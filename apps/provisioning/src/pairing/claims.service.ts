@@ -3,12 +3,11 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { IsNull, type Repository } from 'typeorm';
 import { CodedError, type DeviceRef, type UserPrincipal } from '#contracts';
 import { RpcClient } from '#messaging';
-import { LOGGER, type Log } from '#platform';
+import { type Log, LOGGER, networkOf } from '#platform';
 import { Attempts, counterOf, type Counter } from '../attempts/attempts.ts';
 import { CLOCK, type Clock } from '../clock.ts';
 import { PROVISIONING } from '../data-source-name.ts';
 import { hashOf } from '../provisioning-keys/secret.ts';
-import { networkOf } from '../rate/address-rate.ts';
 import { PairTicketEntity } from './pair-ticket.entity.ts';
 import type { ClaimRequest } from './pairing.schemas.ts';
 

@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { networkOf } from '#platform';
 
 const MINUTE_MS = 60_000;
 /** Addresses that are remembered; one that was not heard of for longest is forgotten first. */
@@ -34,14 +34,4 @@ export class AddressRate {
     const refilled = ((now - bucket.filledAt) * this.perMinute) / MINUTE_MS;
     return Math.min(this.perMinute, bucket.tokens + refilled);
   }
-}
-
-/** One customer of an IPv6 provider has a whole /64 (RFC 6177): it counts as one address. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address) || address.includes('.')) return address;
-  const [head = '', tail = ''] = address.split('::');
-  const [before, after] = [head, tail].map((part) => part.split(':').filter(Boolean));
-  const missing = 8 - (before?.length ?? 0) - (after?.length ?? 0);
-  const groups = [...(before ?? []), ...Array.from({ length: missing }, () => '0'), ...(after ?? [])];
-  return groups.slice(0, 4).join(':');
 }
