@@ -115,6 +115,7 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
   const common = { ...ours, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
   const databaseUrl = async (): Promise<string> => (await freshMysqlDatabase(mysql.url)).url;
   const registryDatabase = await databaseUrl();
+  const telemetryDatabase = await databaseUrl();
   const mongodbUrl = `${mongodb.url}/readings`;
   const definitions: Record<string, { app: string; env: Environment }> = {
     auth: {
@@ -123,8 +124,8 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     },
     'device-registry': { app: 'device-registry', env: { DATABASE_URL: registryDatabase } },
     provisioning: { app: 'provisioning', env: { DATABASE_URL: await databaseUrl() } },
-    'telemetry-1': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
-    'telemetry-2': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl } },
+    'telemetry-1': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl, DATABASE_URL: telemetryDatabase } },
+    'telemetry-2': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl, DATABASE_URL: telemetryDatabase } },
   };
   const started = await Promise.all(
     Object.entries(definitions).map(async ([name, { app, env }]) => {

@@ -32,20 +32,23 @@ describeWith(['own-mysql', 'own-mongodb', 'own-nats'], 'services that are starte
       start('auth', /waiting for (?:NATS|the auth database)/, database('auth_order')),
       start('device-registry', /waiting for (?:NATS|the registry database)/, database('registry_order')),
       start('provisioning', /waiting for (?:NATS|the provisioning database)/, database('provisioning_order')),
-      start('telemetry', /waiting for NATS/, { MONGODB_URL: `mongodb://127.0.0.1:${mongodbPort}/readings` }),
+      start('telemetry', /waiting for (?:NATS|the telemetry database)/, {
+        ...database('telemetry_order'),
+        MONGODB_URL: `mongodb://127.0.0.1:${mongodbPort}/readings`,
+      }),
     ]);
     const nats = await startNats({ port: natsPort });
+    const mysql = await startMysql({ port: mysqlPort });
+    const connection = await createConnection(mysql.url);
+    for (const name of ['auth_order', 'registry_order', 'provisioning_order', 'telemetry_order']) {
+      await connection.query(`create database ${name} character set utf8mb4 collate utf8mb4_0900_bin`);
+    }
+    await connection.end();
     const [, , , telemetry] = services;
     await waitUntil(() => /waiting for the reading store/.test(telemetry.process.output), {
       what: 'telemetry says that it waits for the store',
       timeoutMs: 30_000,
     });
-    const mysql = await startMysql({ port: mysqlPort });
-    const connection = await createConnection(mysql.url);
-    for (const name of ['auth_order', 'registry_order', 'provisioning_order']) {
-      await connection.query(`create database ${name} character set utf8mb4 collate utf8mb4_0900_bin`);
-    }
-    await connection.end();
     const mongodb = await startMongo({ port: mongodbPort });
     for (const { port, process } of services) {
       await waitUntil(() => isReady(port), { what: `${process.pid} is ready`, timeoutMs: 60_000 });

@@ -11,4 +11,5 @@ make_schema() {
   make_schema fieldline_auth "$MYSQL_AUTH_PASSWORD"
   make_schema fieldline_registry "$MYSQL_REGISTRY_PASSWORD"
   make_schema fieldline_provisioning "$MYSQL_PROVISIONING_PASSWORD"
+  make_schema fieldline_telemetry "$MYSQL_TELEMETRY_PASSWORD"
 } | MYSQL_PWD="$MYSQL_ROOT_PASSWORD" mysql --user=root --host=localhost

@@ -16,6 +16,7 @@ const DEVICE = {
   customerId: null,
   ownerId: null,
   masterId: null,
+  profileId: null,
   state: 'provisioned',
 } as const;
 

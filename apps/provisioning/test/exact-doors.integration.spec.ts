@@ -15,7 +15,7 @@ const AGENT_KEY = 'the key of agents';
 const KEYS = { DEVICE_MASTER_SECRET_KEY: MASTER_KEY, DEVICE_AGENT_SECRET_KEY: AGENT_KEY };
 
 const deviceOf = (id: string, kind: 'direct' | 'master' | 'agent' = 'direct') =>
-  ({ id, name: id, kind, customerId: null, ownerId: null, masterId: null, state: 'active' }) as const;
+  ({ id, name: id, kind, customerId: null, ownerId: null, masterId: null, profileId: null, state: 'active' }) as const;
 
 /** What the registry answers next, if it is to refuse. */
 let refusal: { code: ErrorCode; message: string } | undefined;

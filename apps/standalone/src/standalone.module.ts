@@ -24,7 +24,11 @@ export class StandaloneModule {
         AuthModule.register({ ...config, SECRET_KEY, DATABASE_URL: database('auth'), FIRST_ADMIN: 'generate' }),
         RegistryModule.register({ ...config, SECRET_KEY, DATABASE_URL: database('registry') }),
         ProvisioningModule.register({ ...config, DATABASE_URL: database('provisioning') }),
-        TelemetryModule.register(config, { kind: 'files', folder: folder.path }),
+        TelemetryModule.register(config, {
+          kind: 'files',
+          folder: folder.path,
+          databaseUrl: database('telemetry'),
+        }),
       ],
     };
   }

@@ -7,7 +7,8 @@ export type TelemetryRole = (typeof ROLES)[number];
 
 /** Where readings are logged and kept: servers for a suite of services, files for one process. */
 export type Storage =
-  { kind: 'servers'; natsUrl: string; mongodbUrl: string; logReplicas: number } | { kind: 'files'; folder: string };
+  | { kind: 'servers'; natsUrl: string; mongodbUrl: string; logReplicas: number; databaseUrl: string }
+  | { kind: 'files'; folder: string; databaseUrl: string };
 
 /** Variables of the telemetry service that hold in every mode. */
 export const TelemetryConfig = z.object({
@@ -33,6 +34,12 @@ export type TelemetryConfig = z.output<typeof TelemetryConfig>;
 
 /** Variables of the telemetry service on servers. */
 export const TelemetryServersConfig = z.object({
+  DATABASE_URL: z
+    .string()
+    .regex(/^(?:mysql:\/\/|file:)/, 'must begin with mysql:// or file:')
+    .describe(
+      "Telemetry's own database, of everything but readings: mysql://user:password@host:port/database, or file:<path> for SQLite",
+    ),
   MONGODB_URL: z
     .string()
     .regex(/^mongodb(\+srv)?:\/\//, 'must begin with mongodb://')

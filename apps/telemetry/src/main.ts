@@ -31,6 +31,7 @@ const logger = createLogger('telemetry', config.LOG_LEVEL);
       natsUrl: config.NATS_URL,
       mongodbUrl: config.MONGODB_URL,
       logReplicas: config.LOG_REPLICAS,
+      databaseUrl: config.DATABASE_URL,
     }),
   ],
 })

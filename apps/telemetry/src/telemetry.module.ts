@@ -1,8 +1,11 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { join } from 'node:path';
 import { LOGGER, type Log } from '#platform';
+import { SqlModule } from '#sql';
 import { DeviceAccess } from './authorise/device-access.ts';
+import { CLOCK } from './clock.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
+import { TELEMETRY } from './data-source-name.ts';
 import { FirstReadings } from './ingest/first-readings.ts';
 import { IngestLimits } from './ingest/ingest-limits.ts';
 import { Ingest } from './ingest/ingest.ts';
@@ -10,6 +13,8 @@ import { RateLimit } from './ingest/rate-limit.ts';
 import { TelemetryController } from './ingest/telemetry.controller.ts';
 import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
 import { Connections } from './link/connections.ts';
+import { DeviceLinks } from './link/device-links.ts';
+import { DeviceEvents } from './live/device-events.ts';
 import { JobFollowers } from './live/job-followers.ts';
 import { LiveGateway } from './live/live.gateway.ts';
 import { Viewers } from './live/viewers.ts';
@@ -19,6 +24,7 @@ import { ReadingsService } from './query/readings.service.ts';
 import { GroupCommit } from './reading-log/group-commit.ts';
 import { READING_LOG, type ReadingLog } from './reading-log/reading-log.ts';
 import { READING_STORE, type ReadingStore } from './reading-store/reading-store.ts';
+import { TELEMETRY_SCHEMA } from './schema.ts';
 import { IS_WRITER, TelemetryLifecycle } from './telemetry.lifecycle.ts';
 import { TelemetryMetrics } from './telemetry.metrics.ts';
 import { ReadingWriter } from './writer/writer.ts';
@@ -42,6 +48,7 @@ export class TelemetryModule {
     const parts = config.ROLES.map((role) => ROLE_PARTS[role]);
     return {
       module: TelemetryModule,
+      imports: [SqlModule.forSchema(TELEMETRY, storage.databaseUrl, TELEMETRY_SCHEMA, false)],
       controllers: parts.flatMap(({ controllers }) => controllers),
       providers: [
         ...storageProviders(config, storage),
@@ -60,6 +67,9 @@ export class TelemetryModule {
         },
         DeviceAccess,
         Connections,
+        DeviceLinks,
+        DeviceEvents,
+        { provide: CLOCK, useValue: Date.now },
         Viewers,
         JobFollowers,
         TelemetryMetrics,

@@ -13,7 +13,16 @@ const device: DevicePrincipal = {
   kind: 'device',
   credentialId: uuid7(),
   expiresAt: 5_000,
-  device: { id: uuid7(), name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null, state: 'active' },
+  device: {
+    id: uuid7(),
+    name: 'd',
+    kind: 'direct',
+    customerId: null,
+    ownerId: null,
+    masterId: null,
+    profileId: null,
+    state: 'active',
+  },
 };
 const token = (text: string): PresentedCredentials => ({ kind: 'token', token: text });
 const devicesToken = jwt.sign({}, 'k', { issuer: 'fieldline-devices' });

@@ -50,8 +50,18 @@ export class Authenticator {
   }
 }
 
-const isEmpty = (presented: PresentedCredentials): boolean =>
-  presented.kind === 'token' ? presented.token === '' : presented.userName === '' || presented.password === '';
+function isEmpty(presented: PresentedCredentials): boolean {
+  switch (presented.kind) {
+    case 'token':
+      return presented.token === '';
+    case 'password':
+      return presented.userName === '' || presented.password === '';
+    case 'mqtt':
+      return presented.clientId === '' && (presented.userName ?? '') === '';
+    case 'certificate':
+      return false;
+  }
+}
 
 const nothingPresented = (): CodedError =>
   new CodedError(

@@ -14,7 +14,16 @@ const principal = (expiresAt: number | null = null): DevicePrincipal => ({
   kind: 'device',
   credentialId: uuid7(),
   expiresAt,
-  device: { id: uuid7(), name: 'd', kind: 'direct', customerId: null, ownerId: null, masterId: null, state: 'active' },
+  device: {
+    id: uuid7(),
+    name: 'd',
+    kind: 'direct',
+    customerId: null,
+    ownerId: null,
+    masterId: null,
+    profileId: null,
+    state: 'active',
+  },
 });
 
 const messagesWithinAProcess = () =>

@@ -97,7 +97,7 @@ export class DeviceCredentials implements OnApplicationShutdown {
 
 /** The secrets themselves are not kept. */
 function keyOf(presented: PresentedCredentials): string {
-  const text = presented.kind === 'token' ? `t${presented.token}` : `p${JSON.stringify(presented)}`;
+  const text = presented.kind === 'token' ? `t${presented.token}` : JSON.stringify(presented);
   return createHash('sha256').update(text).digest('base64');
 }
 

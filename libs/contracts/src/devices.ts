@@ -20,6 +20,7 @@ export const DeviceRef = z.object({
   ownerId: z.uuid().nullable(),
   masterId: z.uuid().nullable(),
   state: DeviceState.default('active'),
+  profileId: z.uuid().nullable().default(null),
 });
 export type DeviceRef = z.output<typeof DeviceRef>;
 

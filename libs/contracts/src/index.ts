@@ -1,3 +1,5 @@
+export * from './commands.ts';
+export * from './device-events.ts';
 export * from './devices.ts';
 export * from './errors.ts';
 export * from './events.ts';
@@ -8,4 +10,5 @@ export * from './page.ts';
 export * from './people.ts';
 export * from './readings.ts';
 export * from './rpc.ts';
+export * from './self-provisioning.ts';
 export * from './zero-touch.ts';

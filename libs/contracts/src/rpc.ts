@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DeviceAction, DevicePrincipal, DeviceRef, Principal } from './devices.ts';
 import { ImportRequest, ImportResult, JobView } from './imports.ts';
 import { Jwks, Revocations, UserPrincipal } from './people.ts';
+import { SelfProvisioned, SelfProvisionedReply, SelfProvisioning, SelfProvisioningReply } from './self-provisioning.ts';
 import { ZeroTouchDevice, ZeroTouchResult } from './zero-touch.ts';
 
 const Nothing = z.object({});
@@ -20,12 +21,20 @@ export const RPC = {
     reply: z.object({ id: z.uuid(), name: z.string(), customerId: z.uuid().nullable() }).nullable(),
   },
   /**
-   * Whose secret is this: an access token, a device JWT, or a password with its user name? `BAD_CREDENTIALS` if nobody's,
-   * `TOKEN_EXPIRED`, `DEVICE_DISABLED`, `NOT_REGISTERED` for a JWT whose device is gone.
+   * Whose secret is this: an access token, a device JWT, or a password with its user name? Or a client certificate, by the SHA-256 of
+   * its DER form; or what an MQTT client brings in CONNECT, which may be any of these, or credentials that were set for MQTT.
+   * `BAD_CREDENTIALS` if nobody's, `TOKEN_EXPIRED`, `DEVICE_DISABLED`, `NOT_REGISTERED` for a JWT whose device is gone.
    */
   'registry.credentials.verify': {
     request: z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('token'), token: z.string().min(1).max(4_096) }),
+      z.object({ kind: z.literal('certificate'), fingerprint: z.string().regex(/^[0-9a-f]{64}$/) }),
+      z.object({
+        kind: z.literal('mqtt'),
+        clientId: z.string().max(65_535),
+        userName: z.string().max(4_096).optional(),
+        password: z.string().max(4_096).optional(),
+      }),
       z.object({
         kind: z.literal('password'),
         userName: z.string().min(1).max(256),
@@ -91,6 +100,44 @@ export const RPC = {
   'registry.devices.claim': {
     request: z.object({ deviceId: z.uuid(), user: UserPrincipal }),
     reply: DeviceRef,
+  },
+  /**
+   * The device of this name behind a gateway, made if it is not there: of the profile of that name, made likewise, and of the gateway's
+   * customer. `NOT_A_GATEWAY`, `DEVICE_LIMIT_REACHED`, `INVALID_INPUT` for a name that cannot be one.
+   */
+  'registry.devices.child': {
+    request: z.object({
+      gatewayId: z.uuid(),
+      name: z.string().min(1).max(128),
+      profile: z.string().min(1).max(128).optional(),
+    }),
+    reply: DeviceRef,
+  },
+  /** Devices of a profile, in order of their ids, from the one behind `after` on. */
+  'registry.devices.ofProfile': {
+    request: z.object({ profileId: z.uuid(), after: z.uuid().optional(), limit: z.number().int().min(1).max(1_000) }),
+    reply: z.object({ devices: z.array(DeviceRef) }),
+  },
+  /** A device profile; null if there is none (any more). `inactivitySeconds` null: the platform's default. */
+  'registry.profiles.get': {
+    request: z.object({ id: z.uuid() }),
+    reply: z.object({ id: z.uuid(), name: z.string(), inactivitySeconds: z.number().int().nullable() }).nullable(),
+  },
+  /**
+   * Makes the device of a name with the credentials that it asks for, as {@link SelfProvisioning} says. `DEVICE_EXISTS`,
+   * `DEVICE_LIMIT_REACHED`, `CONFLICT` for credentials that are in use.
+   */
+  'registry.devices.selfProvision': { request: SelfProvisioned, reply: SelfProvisionedReply },
+  /** A device provisions itself with a provisioning key over ThingsBoard's device API; refusals are statuses, not errors. */
+  'provisioning.selfProvision': { request: SelfProvisioning, reply: SelfProvisioningReply },
+  /** A device says that whoever knows the secret may claim it. `ALREADY_CLAIMED`, `PAIR_KEY_TAKEN`. */
+  'provisioning.claims.announce': {
+    request: z.object({
+      device: DeviceRef,
+      secretKey: z.string().max(128),
+      durationMs: z.number().int().min(1).max(31_536_000_000).optional(),
+    }),
+    reply: z.object({ expiresAt: z.number().int() }),
   },
   /** Readings of the device are durable for the first time: it is active. */
   'registry.devices.heard': { request: z.object({ deviceId: z.uuid() }), reply: Nothing },

@@ -11,7 +11,8 @@ import { migrate } from './migrate.ts';
  */
 @Module({})
 export class SqlModule {
-  static forSchema(name: string, url: DatabaseUrl, schema: Schema): DynamicModule {
+  /** @param critical Can the service do nothing of use without this database? */
+  static forSchema(name: string, url: DatabaseUrl, schema: Schema, critical = true): DynamicModule {
     const token = getDataSourceToken(name);
     const repositories = TypeOrmModule.forFeature(schema.entities as never, name);
     return {
@@ -24,7 +25,7 @@ export class SqlModule {
           inject: [LOGGER, Health],
           useFactory: async (log: Log, health: Health) => {
             const dataSource = await openDataSource(name, url, schema, log);
-            health.add(`${name} database`, { critical: true, run: () => ping(dataSource) });
+            health.add(`${name} database`, { critical, run: () => ping(dataSource) });
             return dataSource;
           },
         },

@@ -12,6 +12,8 @@ import { CredentialEntity } from './credential.entity.ts';
 import { DeviceJwts, type DeviceToken } from './device-jwts.ts';
 import { passwordHash } from './password.ts';
 
+type MqttCredentials = Extract<RpcRequest<'registry.credentials.verify'>, { kind: 'mqtt' }>;
+
 /** Tells the other services whose secrets they were shown. */
 @Injectable()
 export class CredentialVerification {
@@ -26,8 +28,24 @@ export class CredentialVerification {
    * device is gone.
    */
   async verify(presented: RpcRequest<'registry.credentials.verify'>): Promise<DevicePrincipal> {
-    if (presented.kind === 'password') return this.ofPassword(presented.userName, presented.password);
-    return presented.token.includes('.') ? this.ofJwt(presented.token) : this.ofAccessToken(presented.token);
+    switch (presented.kind) {
+      case 'token':
+        return this.ofToken(presented.token);
+      case 'password':
+        return this.ofPassword(presented.userName, presented.password);
+      case 'mqtt':
+        return this.ofMqtt(presented);
+      case 'certificate':
+        throw new CodedError('BAD_CREDENTIALS', 'No device has that certificate.');
+    }
+  }
+
+  private ofToken(token: string): Promise<DevicePrincipal> {
+    return token.includes('.') ? this.ofJwt(token) : this.ofAccessToken(token);
+  }
+
+  private async ofMqtt({ userName = '', password = '' }: MqttCredentials): Promise<DevicePrincipal> {
+    return password === '' ? this.ofToken(userName) : this.ofPassword(userName, password);
   }
 
   private async ofAccessToken(token: string): Promise<DevicePrincipal> {

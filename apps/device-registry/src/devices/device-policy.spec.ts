@@ -27,7 +27,7 @@ const deviceOf = (id: string, kind: DeviceKind): DevicePrincipal => ({
   kind: 'device',
   credentialId: MINE,
   expiresAt: null,
-  device: { id, kind, name: 'it', customerId: ACME, ownerId: MINE, masterId: null, state: 'active' },
+  device: { id, kind, name: 'it', customerId: ACME, ownerId: MINE, masterId: null, profileId: null, state: 'active' },
 });
 
 const callers: Record<string, Principal> = {

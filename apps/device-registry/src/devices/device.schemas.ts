@@ -126,4 +126,5 @@ export const deviceRef = (row: DeviceEntity): DeviceRef => ({
   ownerId: row.ownerId,
   masterId: row.masterId,
   state: row.state,
+  profileId: row.profileId,
 });

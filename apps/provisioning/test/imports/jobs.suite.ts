@@ -340,6 +340,7 @@ export function jobsSuite(database: () => Promise<string>): void {
         customerId: customer,
         ownerId: null,
         masterId: null,
+        profileId: null,
         state: 'active',
       },
     };

@@ -15,6 +15,7 @@ const DEVICE: DeviceRef = {
   customerId: null,
   ownerId: null,
   masterId: null,
+  profileId: null,
   state: 'active',
 };
 

@@ -16,6 +16,7 @@ const device = (state: DeviceRef['state'] = 'provisioned'): DeviceRef => ({
   customerId: null,
   ownerId: null,
   masterId: null,
+  profileId: null,
   state,
 });
 const messagesWithinAProcess = () =>

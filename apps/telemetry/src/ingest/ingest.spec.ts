@@ -12,6 +12,7 @@ const deviceRef = (name: string): DeviceRef => ({
   customerId: null,
   ownerId: null,
   masterId: null,
+  profileId: null,
   state: 'active',
 });
 const own = deviceRef('own');

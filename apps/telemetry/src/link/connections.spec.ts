@@ -27,6 +27,7 @@ const device = (expiresAt: number | null = null): Authenticated => ({
       customerId: null,
       ownerId: null,
       masterId: null,
+      profileId: null,
       state: 'active',
     },
     expiresAt,
