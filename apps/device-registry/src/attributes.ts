@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_DEPTH } from './merge-patch.ts';
+import { MAX_DEPTH } from '#platform';
 import { isStorable } from './text.ts';
 
 /** Largest attributes of one thing, in bytes of UTF-8 as serialised. */

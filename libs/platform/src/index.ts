@@ -5,6 +5,7 @@ export * from './health.ts';
 export * from './invalid-input.ts';
 export * from './logging.ts';
 export * from './media-types.ts';
+export * from './merge-patch.ts';
 export * from './metrics.ts';
 export * from './network.ts';
 export * from './openapi.ts';

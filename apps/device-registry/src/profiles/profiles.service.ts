@@ -1,10 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
-import { requireMatch, uuid7 } from '#platform';
+import { mergePatch, requireMatch, uuid7 } from '#platform';
 import { inTransaction, isForeignKeyViolation, isUniqueViolation, keysetPage, orderOf, rowLock } from '#sql';
 import { actorOf, actorsChange, audit, changesBetween, type AuditRecord } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
-import { mergePatch } from '../merge-patch.ts';
 import { narrowToNamesFrom } from '../prefix.ts';
 import type { ProfileKind } from './profile-kinds.ts';
 import type { ProfileEntity } from './profile.entity.ts';
