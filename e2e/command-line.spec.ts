@@ -57,6 +57,7 @@ const startPlain = (port: number, dataDir: string, args: string[] = ['--no-demo'
 const houseAt = (url: string): House => ({
   url,
   replicas: [url],
+  mqttUrl: 'mqtt://127.0.0.1:1',
   admin: { email: '', password: '' },
   secrets: new Set(),
   stop: () => Promise.resolve(),

@@ -22,6 +22,8 @@ export interface House {
   url: string;
   /** Addresses of the replicas of telemetry, for clients that are to meet on different ones; `[url]` where there is one. */
   replicas: string[];
+  /** Where MQTT is: `mqtt://host:port`. A replica takes it over WebSocket too, at its own `/mqtt`. */
+  mqttUrl: string;
   admin: { email: string; password: string };
   /** With what devices ask for a token by their uuid; undefined where nobody may. */
   deviceKeys?: DeviceKeys;
@@ -79,7 +81,9 @@ export const NEUTRAL: Environment = {
   RATE_LIMIT: undefined,
   SIGNUP: undefined,
   DATA_DIR: undefined,
-  MQTT_PORT: undefined,
+  MQTT_PORT: 'off',
+  MQTT_TLS_CERT: undefined,
+  MQTT_TLS_KEY: undefined,
   HOST: '127.0.0.1',
   LOG_LEVEL: 'info',
   SIGNUP_ATTEMPTS: '100000',
@@ -115,8 +119,12 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
   const common = { ...ours, NATS_URL: nats.url, SECRET_KEY: secretKey, ...environment };
   const databaseUrl = async (): Promise<string> => (await freshMysqlDatabase(mysql.url)).url;
   const registryDatabase = await databaseUrl();
-  const telemetryDatabase = await databaseUrl();
-  const mongodbUrl = `${mongodb.url}/readings`;
+  const telemetry = {
+    DATABASE_URL: await databaseUrl(),
+    MONGODB_URL: `${mongodb.url}/readings`,
+    MQTT_PROXY_PROTOCOL: 'on',
+  };
+  const mqttPorts = [String(await freePort()), String(await freePort())];
   const definitions: Record<string, { app: string; env: Environment }> = {
     auth: {
       app: 'auth',
@@ -124,8 +132,8 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     },
     'device-registry': { app: 'device-registry', env: { DATABASE_URL: registryDatabase } },
     provisioning: { app: 'provisioning', env: { DATABASE_URL: await databaseUrl() } },
-    'telemetry-1': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl, DATABASE_URL: telemetryDatabase } },
-    'telemetry-2': { app: 'telemetry', env: { MONGODB_URL: mongodbUrl, DATABASE_URL: telemetryDatabase } },
+    'telemetry-1': { app: 'telemetry', env: { ...telemetry, MQTT_PORT: mqttPorts[0] } },
+    'telemetry-2': { app: 'telemetry', env: { ...telemetry, MQTT_PORT: mqttPorts[1] } },
   };
   const started = await Promise.all(
     Object.entries(definitions).map(async ([name, { app, env }]) => {
@@ -140,11 +148,13 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     'device-registry': addressesOf('device-registry'),
     provisioning: addressesOf('provisioning'),
     telemetry: addressesOf('telemetry'),
+    mqtt: mqttPorts.map((port) => `127.0.0.1:${port}`),
   });
   const services = Object.fromEntries(started.map(({ name, service }) => [name, service]));
   return {
     url: nginx.url,
     replicas: addressesOf('telemetry').map((address) => `http://${address}`),
+    mqttUrl: nginx.mqttUrl,
     admin,
     deviceKeys,
     secrets: new Set([admin.password, secretKey, ...Object.values(deviceKeys)]),
@@ -177,14 +187,14 @@ const startService = (name: string, app: string, port: number, env: Environment,
     readyTimeoutMs: 60_000,
   });
 
-async function startGateway(upstreams: Parameters<typeof renderNginx>[0]['upstreams']): Promise<Nginx> {
+async function startGateway(
+  upstreams: Parameters<typeof renderNginx>[0]['upstreams'],
+): Promise<Nginx & { mqttUrl: string }> {
   const { path: dir } = await tempDir();
-  const port = await freePort();
-  return startNginx({
-    port,
-    dir,
-    configText: renderNginx({ listen: `127.0.0.1:${port}`, upstreams, tempDir: dir }),
-  });
+  const [port, mqttPort] = [await freePort(), await freePort()];
+  const mqttListen = `127.0.0.1:${mqttPort}`;
+  const configText = renderNginx({ listen: `127.0.0.1:${port}`, mqttListen, upstreams, tempDir: dir });
+  return { ...(await startNginx({ port, dir, configText })), mqttUrl: `mqtt://${mqttListen}` };
 }
 
 const gatewayLog = async (nginx: Nginx): Promise<string> =>
@@ -201,6 +211,7 @@ export interface EmbeddedOptions {
   dataDir?: string;
   args?: string[];
   port?: number;
+  mqttPort?: number;
 }
 
 /** The embedded mode as it is built, without its simulated devices. */
@@ -211,12 +222,20 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   const admin = newAdministrator();
   const deviceKeys = newDeviceKeys();
   const ours = { ...NEUTRAL, ...environmentOf(deviceKeys) };
-  const env = { ...ours, DATA_DIR: dataDir, ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password };
+  const mqttPort = options.mqttPort ?? (await freePort());
+  const env = {
+    ...ours,
+    DATA_DIR: dataDir,
+    ADMIN_EMAIL: admin.email,
+    ADMIN_PASSWORD: admin.password,
+    MQTT_PORT: String(mqttPort),
+  };
   const service = await startService('standalone', 'standalone', port, { ...env, ...environment }, args);
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
     replicas: [url],
+    mqttUrl: `mqtt://127.0.0.1:${mqttPort}`,
     admin,
     deviceKeys,
     dataDir,
@@ -233,7 +252,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
 }
 
 /**
- * A house that somebody else runs: E2E_URL, E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD in the environment, and where devices ask by their uuid,
+ * A house that somebody else runs: E2E_URL (and E2E_MQTT_URL where MQTT is not on port 1883 of the same host), E2E_ADMIN_EMAIL and E2E_ADMIN_PASSWORD in the environment, and where devices ask by their uuid,
  * its DEVICE_MASTER_SECRET_KEY and DEVICE_AGENT_SECRET_KEY.
  */
 export async function remoteHouse(environment: NodeJS.ProcessEnv): Promise<House> {
@@ -250,6 +269,7 @@ export async function remoteHouse(environment: NodeJS.ProcessEnv): Promise<House
   return {
     url: house,
     replicas: [house],
+    mqttUrl: environment['E2E_MQTT_URL'] ?? `mqtt://${new URL(house).hostname}:1883`,
     admin: { email, password },
     ...(master !== undefined && agent !== undefined ? { deviceKeys: { master, agent } } : {}),
     secrets: new Set([password]),

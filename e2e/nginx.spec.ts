@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Server as SocketServer } from 'socket.io';
 import { io, type Socket } from 'socket.io-client';
@@ -25,7 +25,7 @@ interface FakeService {
   stop: () => Promise<void>;
 }
 
-const listening = (server: Server): Promise<string> =>
+const listening = (server: TcpServer): Promise<string> =>
   new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => {
       resolve(`127.0.0.1:${String((server.address() as AddressInfo).port)}`);
@@ -163,6 +163,17 @@ describeWith(['nginx'], 'the gateway', () => {
     ['/api/devices/7/aggregate', 'telemetry'],
     ['/api/devices/7/export?format=csv', 'telemetry'],
     ['/api/devices/7/ledger', 'telemetry'],
+    ['/api/devices/7/commands', 'telemetry'],
+    ['/api/devices/7/commands/8', 'telemetry'],
+    ['/api/devices/7/attributes', 'telemetry'],
+    ['/api/devices/7/connection/history', 'telemetry'],
+    ['/api/devices/7/firmware', 'telemetry'],
+    ['/api/firmware', 'telemetry'],
+    ['/api/firmware/rollouts/7', 'telemetry'],
+    ['/firmware?kind=firmware', 'telemetry'],
+    ['/api/v1/a-token/telemetry', 'telemetry'],
+    ['/api/v1/a-token/rpc?timeout=1', 'telemetry'],
+    ['/api/v1/provision', 'telemetry'],
     ['/api/telemetry/dead-letters', 'telemetry'],
     ['/telemetry', 'telemetry'],
     ['/socket.io/?EIO=4&transport=polling', 'telemetry'],
@@ -172,6 +183,7 @@ describeWith(['nginx'], 'the gateway', () => {
     ['/auth/devices/request', 'provisioning'],
     ['/mqtt', 'provisioning'],
     ['/api/provision', 'provisioning'],
+    ['/api/customer/device/it/claim', 'provisioning'],
     ['/api/claims', 'provisioning'],
     ['/api/provisioning/jobs', 'provisioning'],
     ['/api/provisioning/keys/7', 'provisioning'],
@@ -201,9 +213,23 @@ describeWith(['nginx'], 'the gateway', () => {
     '//metrics',
     '/metrics/',
     '/problem/uri-too-long',
-    '/api/v1/a-token/telemetry',
+    '/firmware/x',
   ])('%s is not there', async (path) => {
     expectProblem(await get(path), 'NOT_FOUND');
+  });
+
+  test('/mqtt goes to telemetry where a client wants a WebSocket', async () => {
+    const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Protocol': 'mqtt' };
+    await get('/mqtt', { headers: upgrade });
+    expect(seenBy('telemetry').map(({ url, headers }) => [url, headers.upgrade])).toEqual([['/mqtt', 'websocket']]);
+    await get('/mqtt', { headers: { Upgrade: 'something' } });
+    expect(seenBy('provisioning').map(({ headers }) => headers.upgrade)).toEqual([undefined]);
+  });
+
+  test('a package of firmware may be larger than other bodies', async () => {
+    const body = 'x'.repeat(LIMITS.bodyBytes * 2);
+    expect((await get('/api/firmware?title=a', { method: 'POST', body })).status).toBe(200);
+    expect(seenBy('telemetry').map((seen) => seen.body.length)).toEqual([body.length]);
   });
 
   test('/health is answered by the gateway itself, and says nothing of what is behind it', async () => {
@@ -336,7 +362,7 @@ describeWith(['nginx'], 'the gateway', () => {
     );
     expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
       { service: 'gateway', method: 'GET', path: '/api/devices', status: 200, to: 'device-registry' },
-      { service: 'gateway', method: 'GET', path: '/api/v1/***/telemetry', status: 404, to: '' },
+      { service: 'gateway', method: 'GET', path: '/api/v1/***/telemetry', status: 200, to: 'telemetry' },
     ]);
     expect(await readFile(`${gateway.dir}/access.log`, 'utf8')).not.toContain('secret');
     seenBy('device-registry');
@@ -504,3 +530,44 @@ function openSession(port: number): Promise<{ sid: string; cut: () => void }> {
     outgoing.on('error', reject).end();
   });
 }
+
+/** Answers MQTT's first packet with what it was, in hexadecimal. */
+async function fakeEndpoint(): Promise<{ address: string; stop: () => void }> {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', (first) => socket.end(first));
+  });
+  return { address: await listening(server), stop: () => server.close() };
+}
+
+describeWith(['nginx'], 'the gateway, for MQTT,', () => {
+  const CONNECT = Buffer.from('100d00044d5154540402003c000161', 'hex').toString('latin1');
+  const start = async (upstreams: Partial<Record<'mqtt' | 'mqtt-tls', string[]>>) => {
+    const [mqtt, tls] = [await freePort(), await freePort()];
+    const listen = { mqttListen: `127.0.0.1:${String(mqtt)}`, mqttTlsListen: `127.0.0.1:${String(tls)}` };
+    return { mqtt, tls, gateway: await startGateway({ upstreams, ...listen }) };
+  };
+
+  test('passes connections on as they are, and says where they come from', async () => {
+    const [plain, secure] = [await fakeEndpoint(), await fakeEndpoint()];
+    const { mqtt, tls, gateway } = await start({ mqtt: [plain.address], 'mqtt-tls': [secure.address] });
+    for (const port of [mqtt, tls]) {
+      const seen = await sendRaw(port, CONNECT);
+      expect(seen).toMatch(new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 \\d+ ${String(port)}\\r\\n`));
+      expect(seen.endsWith(CONNECT)).toBe(true);
+    }
+    await gateway.stop();
+    plain.stop();
+    secure.stop();
+  });
+
+  test('goes to another replica when one is gone, and closes when there is none', async () => {
+    const there = await fakeEndpoint();
+    const gone = `127.0.0.1:${String(await freePort())}`;
+    const { mqtt, tls, gateway } = await start({ mqtt: [gone, there.address] });
+    for (let n = 0; n < 4; n += 1) expect((await sendRaw(mqtt, CONNECT)).endsWith(CONNECT)).toBe(true);
+    expect(await sendRaw(tls, CONNECT)).toBe('');
+    await gateway.stop();
+    there.stop();
+  });
+});

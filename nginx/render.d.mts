@@ -1,9 +1,13 @@
 /** A service that the gateway routes to. */
-export type GatewayService = 'auth' | 'device-registry' | 'provisioning' | 'telemetry';
+export type GatewayService = 'auth' | 'device-registry' | 'provisioning' | 'telemetry' | 'mqtt' | 'mqtt-tls';
 
 export interface GatewayOptions {
   /** Port, or address and port. */
   listen: string;
+  /** Where MQTT comes in, likewise; default: nowhere. */
+  mqttListen?: string;
+  /** Where MQTT over TLS comes in, if MQTT does. */
+  mqttTlsListen?: string;
   /** Where each service's replicas listen, as `address:port` or `name:port resolve`; one that is missing is away. */
   upstreams: Partial<Record<GatewayService, string[]>>;
   /** An existing folder, absolute, for nginx's files. */
@@ -22,5 +26,5 @@ export interface GatewayOptions {
   workers?: number;
 }
 
-/** A whole nginx.conf with the gateway's own rules (templates/default.conf.template), for an nginx outside of Docker. */
+/** A whole nginx.conf with the gateway's own rules (templates/), for an nginx outside of Docker. */
 export function renderNginx(options: GatewayOptions): string;

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-const TEMPLATE = new URL('templates/default.conf.template', import.meta.url);
+const HTTP = new URL('templates/default.conf.template', import.meta.url);
+const STREAM = new URL('templates/mqtt.stream.template', import.meta.url);
 
-/** The services of the routing table, and the template's variable that takes each one's servers. */
+/** The services of the routing table and of MQTT, and the template's variable that takes each one's servers. */
 const VARIABLE_OF = {
   auth: 'GATEWAY_AUTH',
   'device-registry': 'GATEWAY_DEVICE_REGISTRY',
   provisioning: 'GATEWAY_PROVISIONING',
   telemetry: 'GATEWAY_TELEMETRY',
+  mqtt: 'GATEWAY_MQTT',
+  'mqtt-tls': 'GATEWAY_MQTT_TLS',
 };
 
 /**
@@ -30,10 +33,12 @@ http {
   fastcgi_temp_path ${tempDir}/fastcgi;
   uwsgi_temp_path ${tempDir}/uwsgi;
   scgi_temp_path ${tempDir}/scgi;
-${fill(readFileSync(TEMPLATE, 'utf8'), variablesOf(options))}
+${fill(readFileSync(HTTP, 'utf8'), variablesOf(options))}
 }
-`;
+${options.mqttListen === undefined ? '' : streamOf(options)}`;
 }
+
+const streamOf = (options) => `stream {\n${fill(readFileSync(STREAM, 'utf8'), variablesOf(options))}\n}\n`;
 
 /** nginx would give up root for a user that may not enter the temporary folder. */
 const startedByRoot = () => process.getuid?.() === 0;
@@ -47,11 +52,15 @@ function variablesOf({
   clientTimeout = '10s',
   connectionsPerAddress = 10_000,
   trustedProxy = 'unix:',
+  mqttListen = '',
+  mqttTlsListen = `unix:${tempDir}/mqtt-tls.sock`,
 }) {
   const servers = Object.entries(VARIABLE_OF).map(([service, name]) => [name, serversOf(upstreams[service])]);
   return {
     ...Object.fromEntries(servers),
     GATEWAY_LISTEN: listen,
+    GATEWAY_MQTT_LISTEN: mqttListen,
+    GATEWAY_MQTT_TLS_LISTEN: mqttTlsListen,
     GATEWAY_RESOLVER: resolver,
     GATEWAY_ACCESS_LOG: accessLog,
     GATEWAY_ERROR_LOG: 'stderr',
