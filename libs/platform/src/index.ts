@@ -1,6 +1,7 @@
 export * from './config.ts';
 export * from './entity-tag.ts';
 export * from './error-shapes.ts';
+export * from './gate.ts';
 export * from './health.ts';
 export * from './invalid-input.ts';
 export * from './logging.ts';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
-import { Gate } from './gate.ts';
+import { Gate } from '#platform';
 
 /** What a hash costs: argon2id (the library's default) with OWASP's first choice for it. Memory in KiB. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -14,7 +14,7 @@ const LONGEST_LINE = 500;
 /** Hashes passwords and checks them, a few at once. */
 @Injectable()
 export class Passwords {
-  private readonly gate = new Gate(AT_ONCE, LONGEST_LINE);
+  private readonly gate = new Gate(AT_ONCE, LONGEST_LINE, 'Too many people log in just now; try again.');
   private readonly nobodys: Promise<string> = hash('the password of nobody', COST);
 
   /** Does the work when it is its turn: within, {@link hash} and {@link matches} may be called. */

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { Gate } from './gate.ts';
 
 test('lets so many in at once and the others one by one, in order', async () => {
-  const gate = new Gate(2, 100);
+  const gate = new Gate(2, 100, 'too many');
   const order: number[] = [];
   let inside = 0;
   let most = 0;
@@ -21,7 +21,7 @@ test('lets so many in at once and the others one by one, in order', async () => 
 });
 
 test('refuses when the line is full, and lets in again later', async () => {
-  const gate = new Gate(1, 1);
+  const gate = new Gate(1, 1, 'too many');
   let finish: () => void = () => undefined;
   const first = gate.run(() => new Promise<void>((resolve) => (finish = resolve)));
   const second = gate.run(() => Promise.resolve('second'));
@@ -33,7 +33,7 @@ test('refuses when the line is full, and lets in again later', async () => {
 });
 
 test('lets the next one in after a failure', async () => {
-  const gate = new Gate(1, 1);
+  const gate = new Gate(1, 1, 'too many');
   await expect(gate.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
   expect(await gate.run(() => Promise.resolve('next'))).toBe('next');
 });

@@ -8,9 +8,11 @@ export class Gate {
   private inside = 0;
   private readonly line: (() => void)[] = [];
 
+  /** @param refusal What is said to those for whom there is no room in the line. */
   constructor(
     private readonly atOnce: number,
     private readonly longestLine: number,
+    private readonly refusal: string,
   ) {}
 
   /** Throws `UNAVAILABLE` with the time to try again when the line is full. */
@@ -29,9 +31,7 @@ export class Gate {
       return;
     }
     if (this.line.length >= this.longestLine) {
-      throw new CodedError('UNAVAILABLE', 'Too many people log in just now; try again.', {
-        retryAfterMs: RETRY_AFTER_MS,
-      });
+      throw new CodedError('UNAVAILABLE', this.refusal, { retryAfterMs: RETRY_AFTER_MS });
     }
     await new Promise<void>((resolve) => this.line.push(resolve));
   }
