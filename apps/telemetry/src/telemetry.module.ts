@@ -14,6 +14,7 @@ import { TelemetryController } from './ingest/telemetry.controller.ts';
 import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
 import { Connections } from './link/connections.ts';
 import { DeviceLinks } from './link/device-links.ts';
+import { MQTT_HANDLERS, type DeviceApiHandlers } from './link/mqtt/topics.ts';
 import { DeviceEvents } from './live/device-events.ts';
 import { JobFollowers } from './live/job-followers.ts';
 import { LiveGateway } from './live/live.gateway.ts';
@@ -70,6 +71,7 @@ export class TelemetryModule {
         DeviceLinks,
         DeviceEvents,
         { provide: CLOCK, useValue: Date.now },
+        { provide: MQTT_HANDLERS, useValue: {} satisfies DeviceApiHandlers },
         Viewers,
         JobFollowers,
         TelemetryMetrics,

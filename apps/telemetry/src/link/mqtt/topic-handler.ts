@@ -43,3 +43,14 @@ export interface Acknowledgement {
  * refuse the publish, see reason-codes.ts.
  */
 export type TopicHandler = (link: MqttLink, message: Published) => Promise<Acknowledgement | void>;
+
+/** Somebody who may do nothing but provision a device: there is none yet that it could be. */
+export interface ProvisioningClient {
+  /** Where it comes from, an IP address. */
+  readonly address: string;
+  /** Sends a message; resolves once it is written. */
+  send(topic: string, payload: Buffer | string): Promise<void>;
+}
+
+/** Takes a `/provision/request`; the answer goes out on `/provision/response` by `send`. Throws a coded error, as {@link TopicHandler}. */
+export type ProvisioningHandler = (client: ProvisioningClient, payload: Buffer) => Promise<void>;
