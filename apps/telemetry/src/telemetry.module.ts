@@ -2,6 +2,8 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { join } from 'node:path';
 import { LOGGER, type Log } from '#platform';
 import { SqlModule } from '#sql';
+import { AttributeStore } from './attributes/attribute-store.ts';
+import { Attributes } from './attributes/attributes.service.ts';
 import { DeviceAccess } from './authorise/device-access.ts';
 import { CLOCK } from './clock.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
@@ -70,6 +72,8 @@ export class TelemetryModule {
         Connections,
         DeviceLinks,
         DeviceEvents,
+        AttributeStore,
+        Attributes,
         { provide: CLOCK, useValue: Date.now },
         { provide: MQTT_HANDLERS, useValue: {} satisfies DeviceApiHandlers },
         Viewers,

@@ -1,4 +1,4 @@
-import type { TableColumnOptions, ColumnOptions } from 'typeorm';
+import type { ColumnOptions, TableColumnOptions, ValueTransformer } from 'typeorm';
 
 /** Entity columns that mean the same on MySQL and SQLite. */
 export const column = {
@@ -10,6 +10,23 @@ export const column = {
   double: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'double', ...options }),
   boolean: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'boolean', ...options }),
   json: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'json', ...options }),
+  /** Text of up to 65,535 bytes of UTF-8. */
+  longText: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'text', ...options }),
+  /** Any JSON value of up to 65,535 bytes, exactly as it was given: the order of fields, and texts and numbers that stand alone. */
+  document: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'text', transformer: AS_DOCUMENT, ...options }),
+  /** A Buffer of up to 65,535 bytes. */
+  blob: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'blob', transformer: AS_BUFFER, ...options }),
+};
+
+const AS_DOCUMENT: ValueTransformer = {
+  to: (value: unknown) => (value === null || value === undefined ? value : JSON.stringify(value)),
+  from: (text: unknown) => (typeof text === 'string' ? (JSON.parse(text) as unknown) : text),
+};
+
+/** MySQL's driver gives Buffers, libsql ArrayBuffers. */
+const AS_BUFFER: ValueTransformer = {
+  to: (value: unknown) => value,
+  from: (value: unknown) => (value instanceof ArrayBuffer ? Buffer.from(value) : value),
 };
 
 /** The same columns for migrations. */
@@ -51,6 +68,21 @@ export const tableColumn = {
   json: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
     name,
     type: 'json',
+    ...options,
+  }),
+  longText: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
+    name,
+    type: 'text',
+    ...options,
+  }),
+  document: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
+    name,
+    type: 'text',
+    ...options,
+  }),
+  blob: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
+    name,
+    type: 'blob',
     ...options,
   }),
 };
