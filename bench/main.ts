@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { measureMode } from './measure/measure-mode.ts';
 import { soak } from './measure/soak.ts';
 import { measureStartup } from './measure/startup.ts';
+import { measureEmbeddedMqtt, measureServersMqtt } from './mqtt/measure-mqtt.ts';
 import { measureEmbeddedRegistry, measureServersRegistry } from './registry/measure-registry.ts';
 import { embeddedYardsticks, serversYardsticks } from './measure/yardsticks.ts';
 import { readOptions, USAGE, type BenchOptions } from './options.ts';
@@ -48,13 +49,16 @@ async function servers({ seconds, rounds }: BenchOptions, now: number): Promise<
 async function measure(options: BenchOptions, now: number): Promise<Figure[]> {
   if (options.startup) return measureStartup();
   if (options.soak !== undefined) return soak(options.soak, now, progress);
-  const readings = !options.registry;
-  const registry = { ...options, now, progress };
+  const isOneNamed = options.registry || options.mqtt;
+  const [readings, registry, mqtt] = [!isOneNamed, options.registry || !isOneNamed, options.mqtt || !isOneNamed];
+  const common = { ...options, now, progress };
   return [
     ...(options.embedded && readings ? await embedded(options, now) : []),
-    ...(options.embedded ? await measureEmbeddedRegistry(registry) : []),
+    ...(options.embedded && mqtt ? await measureEmbeddedMqtt(common) : []),
+    ...(options.embedded && registry ? await measureEmbeddedRegistry(common) : []),
     ...(options.servers && readings ? await servers(options, now) : []),
-    ...(options.servers ? await measureServersRegistry(registry) : []),
+    ...(options.servers && mqtt ? await measureServersMqtt(common) : []),
+    ...(options.servers && registry ? await measureServersRegistry(common) : []),
   ];
 }
 

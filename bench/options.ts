@@ -6,6 +6,7 @@ const Options = z.object({
   servers: z.boolean(),
   startup: z.boolean(),
   registry: z.boolean(),
+  mqtt: z.boolean(),
   devices: z.coerce.number().int().min(100_000),
   seconds: z.coerce.number().positive(),
   rounds: z.coerce.number().int().positive(),
@@ -14,7 +15,7 @@ const Options = z.object({
 });
 export type BenchOptions = z.output<typeof Options>;
 
-export const USAGE = `Usage: npm run bench -- [--embedded] [--servers] [--seconds N] [--rounds N] [--json FILE] [--registry] [--devices N]
+export const USAGE = `Usage: npm run bench -- [--embedded] [--servers] [--seconds N] [--rounds N] [--json FILE] [--registry] [--mqtt] [--devices N]
                             [--startup] [--soak MINUTES]
 
   --embedded      one process on SQLite         } both, unless one is named
@@ -23,6 +24,7 @@ export const USAGE = `Usage: npm run bench -- [--embedded] [--servers] [--second
   --rounds N      turns with the empty handler (2)
   --json FILE     writes the figures
   --registry      only devices: imports, ways in, credentials, lists
+  --mqtt          only MQTT and commands
   --devices N     devices in the registry when it is listed and searched (1000000)
   --startup       instead: time until ready and idle memory of the embedded mode
   --soak MINUTES  instead: memory of the embedded mode under half of its peak rate
@@ -33,6 +35,7 @@ const FLAGS = {
   servers: { type: 'boolean' },
   startup: { type: 'boolean', default: false },
   registry: { type: 'boolean', default: false },
+  mqtt: { type: 'boolean', default: false },
   devices: { type: 'string', default: '1000000' },
   seconds: { type: 'string', default: '5' },
   rounds: { type: 'string', default: '2' },

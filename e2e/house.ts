@@ -45,6 +45,8 @@ export interface OwnProcesses {
   services: Record<string, ChildProcess>;
   /** Where each service itself listens, past the gateway: `http://127.0.0.1:<port>`. */
   addresses: Record<string, string>;
+  /** Where those that take MQTT do so themselves, past the gateway; a service that is not named wants to be told who calls, as the gateway tells it. */
+  mqttAddresses: Record<string, string>;
   /** What the services have written since they were started last, and Nginx, each at most the last million characters. */
   logs(): Promise<string>;
 }
@@ -161,6 +163,7 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     own: {
       services,
       addresses: Object.fromEntries(started.map(({ name, address }) => [name, `http://${address}`])),
+      mqttAddresses: {},
       logs: async () => `${outputsOf(services)}\n${await gatewayLog(nginx)}`,
     },
     servers: { mysql, mongodb, nats, nginx },
@@ -243,6 +246,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     own: {
       services: { standalone: service },
       addresses: { standalone: url },
+      mqttAddresses: { standalone: `mqtt://127.0.0.1:${mqttPort}` },
       logs: () => Promise.resolve(service.output),
     },
     stop: async () => {

@@ -10,7 +10,7 @@ export interface Baseline {
 }
 
 export async function startBaseline(
-  program: 'empty-handler' | 'naive-sqlite' | 'naive-mongodb',
+  program: 'empty-handler' | 'naive-sqlite' | 'naive-mongodb' | 'bare-mqtt',
   args: string[] = [],
 ): Promise<Baseline> {
   const script = fileURLToPath(new URL(`${program}.main.js`, import.meta.url));

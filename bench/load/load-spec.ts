@@ -4,7 +4,7 @@ const Plan = z.object({ name: z.string(), devices: z.number(), sensors: z.number
 
 /** What a load process is asked to do; its one argument, as JSON. */
 export const LoadSpec = z.object({
-  /** Where the namespace `/telemetry` is. */
+  /** Where the namespace `/telemetry` is, or with `mqtt:` where MQTT is. */
   url: z.string(),
   plan: Plan,
   /** Access token of each device. */

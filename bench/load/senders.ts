@@ -1,16 +1,17 @@
-import { io, type Socket } from 'socket.io-client';
-import { z } from 'zod';
 import { Ranges } from '../counting/ranges.ts';
 import { readingsOf, type PlannedReading } from '../counting/series-plan.ts';
+import type { Answer, Channel } from './channel.ts';
 import type { LoadSpec } from './load-spec.ts';
+import { MqttChannel } from './mqtt-channel.ts';
+import { SocketChannel } from './socket-channel.ts';
 
-const Refusal = z.object({ ok: z.literal(false), code: z.string(), retryAfterMs: z.number().optional() });
+/** Where a device of ours publishes its readings. */
+const READINGS_TOPIC = 'device/me/data';
 
-/** How many readings of a message were rejected; undefined for a refusal. By hand, since the generator's own work costs the server. */
-function rejectedOf(answer: unknown): number | undefined {
-  const isReceipt = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true;
-  return isReceipt && 'rejected' in answer && Array.isArray(answer.rejected) ? answer.rejected.length : undefined;
-}
+const channelOf = (url: string, token: string | undefined): Channel =>
+  url.startsWith('mqtt:')
+    ? new MqttChannel({ url, userName: token, topic: READINGS_TOPIC })
+    : new SocketChannel(url, token);
 
 /** How a message ended: with a receipt, or refused and to be waited for so many milliseconds. */
 export type Ended = { ok: true } | { ok: false; retryAfterMs: number };
@@ -45,18 +46,12 @@ export class Senders {
   /** Messages without an answer. */
   waiting = 0;
   private readonly devices: Device[];
-  private readonly sockets: Socket[];
+  private readonly channels: Channel[];
 
   constructor(private readonly spec: LoadSpec) {
     this.devices = spec.tokens.map((_, index) => new Device(spec, index, spec.from[index] ?? 0));
-    this.sockets = Array.from({ length: spec.sockets }, (_, i) =>
-      io(`${spec.url}/telemetry`, {
-        transports: ['websocket'],
-        forceNew: true,
-        reconnection: false,
-        autoConnect: false,
-        auth: { token: spec.tokens[i % spec.tokens.length] },
-      }),
+    this.channels = Array.from({ length: spec.sockets }, (_, i) =>
+      channelOf(spec.url, spec.tokens[i % spec.tokens.length]),
     );
   }
 
@@ -69,39 +64,33 @@ export class Senders {
   }
 
   async connect(): Promise<void> {
-    for (const socket of this.sockets) {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('connect', resolve).once('connect_error', reject).connect();
-      });
-    }
+    for (const channel of this.channels) await channel.connect();
   }
 
   /** Sends the next message of connection `index`; `ended` is called when its answer comes. */
   send(index: number, ended: (how: Ended) => void): void {
     const device = this.devices[index % this.devices.length];
-    const socket = this.sockets[index];
-    if (!device || !socket) throw new Error(`there is no connection ${index}`);
+    const channel = this.channels[index];
+    if (!device || !channel) throw new Error(`there is no connection ${index}`);
     const { from, to, payload } = device.take(this.spec.batch);
     this.waiting += 1;
-    socket.emit('readings', payload, (answer: unknown) => {
+    channel.send(payload, (answer) => {
       this.waiting -= 1;
       ended(this.settle(device, from, to, answer));
     });
   }
 
   disconnect(): void {
-    for (const socket of this.sockets) socket.disconnect();
+    for (const channel of this.channels) channel.disconnect();
   }
 
-  private settle(device: Device, from: number, to: number, answer: unknown): Ended {
-    const rejected = rejectedOf(answer);
-    if (rejected === 0) device.acknowledged.add(from, to);
-    if (rejected !== undefined) {
-      this.rejected += rejected;
+  private settle(device: Device, from: number, to: number, answer: Answer): Ended {
+    if ('rejected' in answer) {
+      if (answer.rejected === 0) device.acknowledged.add(from, to);
+      this.rejected += answer.rejected;
       return { ok: true };
     }
-    const { code, retryAfterMs = 1_000 } = Refusal.parse(answer);
-    this.refused[code] = (this.refused[code] ?? 0) + 1;
-    return { ok: false, retryAfterMs };
+    this.refused[answer.code] = (this.refused[answer.code] ?? 0) + 1;
+    return { ok: false, retryAfterMs: answer.retryAfterMs };
   }
 }

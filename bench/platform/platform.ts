@@ -8,6 +8,10 @@ import type { FoundSeries } from '../counting/tally.ts';
 import { foundSeries, type StoreReader } from './store-reader.ts';
 
 const Login = z.object({ token: z.string() });
+/** Devices that are made at a time. */
+const AT_ONCE = 16;
+
+const Devices = z.object({ items: z.tuple([z.object({ id: z.string() })]) });
 const Ready = z.object({
   checks: z.object({ 'reading log': z.object({ backlog: z.object({ messages: z.number() }) }) }),
 });
@@ -27,6 +31,7 @@ export interface PlatformOptions<H extends OwnHouse> {
 export class Platform<H extends OwnHouse = OwnHouse> {
   readonly name: string;
   readonly house: H;
+  private readonly known: string[] = [];
   private readonly telemetry: string[];
   private readonly openStore: () => Promise<StoreReader>;
 
@@ -42,6 +47,11 @@ export class Platform<H extends OwnHouse = OwnHouse> {
     return this.address(this.telemetry[0]);
   }
 
+  /** Where the first process that takes readings in takes MQTT, past the gateway. */
+  get directMqttUrl(): string {
+    return this.house.own.mqttAddresses[this.telemetry[0] ?? ''] ?? this.house.mqttUrl;
+  }
+
   /** Processes that take readings in and write them. */
   get pids(): number[] {
     return this.telemetry.map((name) => this.house.own.services[name]?.pid ?? 0);
@@ -49,15 +59,28 @@ export class Platform<H extends OwnHouse = OwnHouse> {
 
   /** Access token of device `index`, which is made if there is none yet. */
   token(index: number): Promise<string> {
-    const macAddress = `02:00:00:00:${hexByte(index >> 8)}:${hexByte(index & 255)}`;
-    return provisionDebug({ url: this.house.url, macAddress });
+    return provisionDebug({ url: this.house.url, macAddress: macAddressOf(index) });
   }
 
   /** Access tokens of the first so many devices. */
   async tokens(devices: number): Promise<string[]> {
-    const tokens: string[] = [];
-    for (let index = 0; index < devices; index += 1) tokens.push(await this.token(index));
-    return tokens;
+    for (let from = this.known.length; from < devices; from = this.known.length) {
+      const some = Math.min(AT_ONCE, devices - from);
+      this.known.push(...(await Promise.all(Array.from({ length: some }, (_, i) => this.token(from + i)))));
+    }
+    return this.known.slice(0, devices);
+  }
+
+  /** Ids of the first so many devices, which are made if they are not there yet. */
+  async deviceIds(devices: number): Promise<string[]> {
+    await this.tokens(devices);
+    const authorization = `Bearer ${await this.administratorToken()}`;
+    const idOf = async (index: number): Promise<string> => {
+      const query = `macAddress=${encodeURIComponent(macAddressOf(index))}`;
+      const response = await fetch(`${this.house.url}/api/devices?${query}`, { headers: { authorization } });
+      return Devices.parse(await response.json()).items[0].id;
+    };
+    return Promise.all(Array.from({ length: devices }, (_, index) => idOf(index)));
   }
 
   /** Resolves once nothing waits in the log any more. */
@@ -96,7 +119,7 @@ export class Platform<H extends OwnHouse = OwnHouse> {
     return this.house.stop();
   }
 
-  private async administratorToken(): Promise<string> {
+  async administratorToken(): Promise<string> {
     const response = await fetch(`${this.house.url}/user/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -111,5 +134,7 @@ export class Platform<H extends OwnHouse = OwnHouse> {
     return address;
   }
 }
+
+const macAddressOf = (index: number): string => `02:00:00:00:${hexByte(index >> 8)}:${hexByte(index & 255)}`;
 
 const hexByte = (value: number): string => value.toString(16).padStart(2, '0').toUpperCase();

@@ -1,4 +1,4 @@
-export { ChildProcess, type ChildProcessOptions, type Exit } from './child-process.ts';
+export { accepts, ChildProcess, type ChildProcessOptions, type Exit } from './child-process.ts';
 export { chromiumPath, launchChromium, type Chromium } from './chromium.ts';
 export { describeWith, type Need } from './describe-with.ts';
 export { freePort } from './free-port.ts';
