@@ -17,9 +17,21 @@ export const Takes = (...types: StreamedType[]): MethodDecorator => SetMetadata(
 export const mediaTypeOf = ({ headers }: Pick<IncomingMessage, 'headers'>): string =>
   (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 
+type Typed = Pick<IncomingMessage, 'headers' | 'url'>;
+
+/** Devices of ThingsBoard's device API send JSON, whatever they call it. */
+const JSON_WHATEVER_IT_SAYS = /^\/api\/v1\//i;
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\b/i;
+
+const isJsonAnyway = ({ url }: Typed): boolean => JSON_WHATEVER_IT_SAYS.test(url ?? '');
+
 /** Is this a body that no parser is to touch? */
-export const isStreamed = (request: Pick<IncomingMessage, 'headers'>): boolean =>
-  STREAMED_TYPES.some((type) => type === mediaTypeOf(request));
+export const isStreamed = (request: Typed): boolean =>
+  !isJsonAnyway(request) && STREAMED_TYPES.some((type) => type === mediaTypeOf(request));
+
+/** Is this a body that is read as JSON? Devices that send one with GET, as the debug provisioning of old ones does, seldom name its type. */
+export const isJson = (request: Typed & Pick<IncomingMessage, 'method'>): boolean =>
+  request.method === 'GET' || isJsonAnyway(request) || JSON_TYPE.test(request.headers['content-type'] ?? '');
 
 /** Keeps streamed bodies from routes that take JSON, and others from the routes that take those. Throws `UNSUPPORTED_MEDIA_TYPE`. */
 @Injectable()

@@ -128,8 +128,7 @@ function send(request: Request, response: Response, error: CodedError, shape: Er
   if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
   if (status === 401 && !response.hasHeader('WWW-Authenticate')) response.setHeader('WWW-Authenticate', 'Bearer');
   if (!request.complete) response.setHeader('Connection', 'close');
-  response
-    .status(status)
-    .type(shape ? 'application/json' : 'application/problem+json')
-    .send(JSON.stringify(body));
+  response.status(status);
+  if (body === null) response.end();
+  else response.type(shape ? 'application/json' : 'application/problem+json').send(JSON.stringify(body));
 }

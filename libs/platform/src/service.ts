@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplication, Type, DynamicModule } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -10,7 +9,7 @@ import { LIMITS } from '#contracts';
 import { ConfigError, type ServiceConfig } from './config.ts';
 import { Health } from './health.ts';
 import { NestLogger } from './logging.ts';
-import { isStreamed, unsupportedMediaType } from './media-types.ts';
+import { isJson, isStreamed, unsupportedMediaType } from './media-types.ts';
 import { requestLog } from './request-log.ts';
 
 /** How long a stop may take before the process ends anyway, in ms. */
@@ -122,12 +121,6 @@ function stopOnSignals(app: NestExpressApplication, logger: Logger): void {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
-
-const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\b/i;
-
-/** Devices that send a body with GET, as the debug provisioning of old ones does, seldom name its type. */
-const isJson = ({ method, headers }: IncomingMessage): boolean =>
-  method === 'GET' || JSON_TYPE.test(headers['content-type'] ?? '');
 
 /**
  * A body that is not JSON is refused by its media type instead of being taken for an empty one; streamed ones are for the route to
