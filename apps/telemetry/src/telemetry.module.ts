@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { LOGGER, type Log } from '#platform';
 import { SqlModule } from '#sql';
 import { AttributeStore } from './attributes/attribute-store.ts';
+import { AttributesController } from './attributes/attributes.controller.ts';
+import { AttributesDelivery } from './attributes/attributes-delivery.ts';
 import { Attributes } from './attributes/attributes.service.ts';
+import { PeoplesAttributes } from './attributes/peoples-attributes.service.ts';
 import { DeviceAccess } from './authorise/device-access.ts';
 import { CLOCK } from './clock.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
@@ -39,9 +42,12 @@ const ROLE_PARTS: Record<
   TelemetryRole,
   { controllers: NonNullable<DynamicModule['controllers']>; providers: Provider[] }
 > = {
-  ingress: { controllers: [TelemetryController], providers: [TelemetryGateway] },
+  ingress: { controllers: [TelemetryController], providers: [AttributesDelivery, TelemetryGateway] },
   writer: { controllers: [], providers: [] },
-  query: { controllers: [ReadingsController, DeadLettersController], providers: [ReadingsService, LiveGateway] },
+  query: {
+    controllers: [AttributesController, ReadingsController, DeadLettersController],
+    providers: [PeoplesAttributes, ReadingsService, LiveGateway],
+  },
 };
 
 /** Ingestion, the log, the writer, the store, questions and viewers. */

@@ -32,7 +32,12 @@ export class AttributeStore {
   ) {}
 
   async version(deviceId: string): Promise<number> {
-    return (await this.manager.findOneBy(TwinEntity, { deviceId }))?.version ?? 0;
+    return (await this.twin(deviceId)).version;
+  }
+
+  /** How many writes there were, and the newest one of which the device knows. */
+  async twin(deviceId: string): Promise<Pick<TwinEntity, 'version' | 'deliveredVersion'>> {
+    return (await this.manager.findOneBy(TwinEntity, { deviceId })) ?? { version: 0, deliveredVersion: 0 };
   }
 
   /** Attributes that are there, in order of their keys. */
@@ -93,6 +98,20 @@ export class AttributeStore {
       changed: Object.fromEntries(changed.map(({ key, value }) => [key, value])),
       deleted: deleted.map(({ key }) => key),
     };
+  }
+
+  /** Those of the devices that do not have all their shared attributes. */
+  async waiting(deviceIds: readonly string[]): Promise<string[]> {
+    if (deviceIds.length === 0) return [];
+    const twins = await this.manager
+      .createQueryBuilder(TwinEntity, 'twin')
+      .where('twin.deviceId IN (:...deviceIds)', { deviceIds })
+      .andWhere('twin.version > twin.deliveredVersion')
+      .andWhere(
+        "EXISTS (SELECT 1 FROM attributes a WHERE a.device_id = twin.deviceId AND a.scope = 'shared' AND a.version > twin.deliveredVersion)",
+      )
+      .getMany();
+    return twins.map(({ deviceId }) => deviceId);
   }
 
   /** The device has everything up to this write: what it need not be told any more is forgotten. */
