@@ -5,6 +5,7 @@ import { badReadingsAreRefused } from './parts/bad-readings.ts';
 import { badRequests } from './parts/bad-requests.ts';
 import { forgedTokens } from './parts/forged-tokens.ts';
 import { hostileClients } from './parts/hostile-clients.ts';
+import { links } from './parts/links.ts';
 import { houseStands, operations } from './parts/operations.ts';
 import { rateLimit } from './parts/rate-limit.ts';
 import { replicas } from './parts/replicas.ts';
@@ -23,6 +24,7 @@ jest.setTimeout(60_000);
 export function blackBox(house: () => House): void {
   theLine(house);
   waysIn(house);
+  links(house);
   replicas(house);
   resends(house);
   rights(house);
