@@ -9,6 +9,7 @@ import { AuditController } from './audit/audit.controller.ts';
 import { CLOCK } from './clock.ts';
 import type { RegistryConfig } from './config.ts';
 import { deviceTokenKey } from './credentials/access-token.ts';
+import { ChosenPasswords } from './credentials/chosen-passwords.ts';
 import { CredentialVerification } from './credentials/credential-verification.ts';
 import { CredentialsController } from './credentials/credentials.controller.ts';
 import { CredentialsHandlers } from './credentials/credentials.handlers.ts';
@@ -18,6 +19,7 @@ import { deviceJwtKey, DeviceJwts } from './credentials/device-jwts.ts';
 import { DeviceResetController } from './credentials/device-reset.controller.ts';
 import { DeviceReset } from './credentials/device-reset.ts';
 import { EndedCredentials } from './credentials/ended-credentials.ts';
+import { MqttVerification } from './credentials/mqtt-verification.ts';
 import { CustomersController } from './customers/customers.controller.ts';
 import { CustomersHandlers } from './customers/customers.handlers.ts';
 import { Customers } from './customers/customers.service.ts';
@@ -88,6 +90,8 @@ export class RegistryModule {
         FirstHeard,
         Credentials,
         CredentialVerification,
+        MqttVerification,
+        ChosenPasswords,
         DerivedTokens,
         EndedCredentials,
         DeviceReset,

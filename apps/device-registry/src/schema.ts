@@ -19,6 +19,7 @@ import { RelationCustomers1767225600012 } from './migrations/0012-relation-custo
 import { DeviceLists1767225600013 } from './migrations/0013-device-lists.ts';
 import { RelationLists1767225600014 } from './migrations/0014-relation-lists.ts';
 import { TermsByKey1767225600015 } from './migrations/0015-terms-by-key.ts';
+import { TalkingDevices1767225600016 } from './migrations/0016-talking-devices.ts';
 import { DevicePersonEntity } from './people/device-person.entity.ts';
 import { AssetProfileEntity } from './profiles/asset-profile.entity.ts';
 import { DeviceProfileEntity } from './profiles/device-profile.entity.ts';
@@ -56,5 +57,6 @@ export const REGISTRY_SCHEMA = {
     DeviceLists1767225600013,
     RelationLists1767225600014,
     TermsByKey1767225600015,
+    TalkingDevices1767225600016,
   ],
 } satisfies Schema;

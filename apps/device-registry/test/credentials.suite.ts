@@ -53,6 +53,8 @@ export function credentialsSuite(database: () => Promise<string>): void {
         id,
         kind: 'access-token',
         userName: null,
+        clientId: null,
+        fingerprint: null,
         pending: false,
         createdAt: expect.any(Number),
         expiresAt: null,
@@ -70,6 +72,7 @@ export function credentialsSuite(database: () => Promise<string>): void {
         ownerId: null,
         state: 'created',
         masterId: null,
+        profileId: null,
       },
     });
   });

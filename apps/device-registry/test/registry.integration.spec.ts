@@ -8,6 +8,7 @@ import { customersSuite } from './customers.suite.ts';
 import { devicesSuite } from './devices.suite.ts';
 import { importsSuite } from './imports.suite.ts';
 import { listsSuite } from './lists.suite.ts';
+import { mqttCredentialsSuite } from './mqtt-credentials.suite.ts';
 import { peopleSuite } from './people.suite.ts';
 import { plansSuite } from './plans.suite.ts';
 import { profilesSuite } from './profiles.suite.ts';
@@ -54,6 +55,9 @@ function suites(database: Database): void {
   });
   describe('credentials', () => {
     credentialsSuite(database);
+  });
+  describe('credentials of MQTT and certificates', () => {
+    mqttCredentialsSuite(database);
   });
   describe('requests of other services', () => {
     requestsSuite(database);

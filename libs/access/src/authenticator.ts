@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CodedError, DEVICE_TOKEN_ISSUER, type DevicePrincipal, type UserPrincipal } from '#contracts';
+import { CodedError, type DevicePrincipal, type UserPrincipal } from '#contracts';
 import { principalOf, type Claims } from './claims.ts';
 import { DeviceCredentials } from './device-credentials.ts';
 import { areWithinBounds, type PresentedCredentials } from './presented-credentials.ts';
-import { claimedIssuer } from './token-issuer.ts';
+import { isDevicesToken } from './token-issuer.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
 /** Somebody who is calling, and until when that holds (ms since the epoch; null: until revoked). */
@@ -12,11 +12,11 @@ export type Authenticated =
   | { principal: DevicePrincipal; expiresAt: number | null };
 
 /** A JSON web token is a person's unless it says that it is a device's; a device's access token has no dot. */
-const isPersons = (token: string): boolean => token.includes('.') && claimedIssuer(token) !== DEVICE_TOKEN_ISSUER;
+const isPersons = (token: string): boolean => token.includes('.') && !isDevicesToken(token);
 
 /**
- * Tells who is calling, the same way at every door: by a person's token, a device's token (JSON web token or access token), or a
- * device's user name and password.
+ * Tells who is calling, the same way at every door: by a person's token, a device's token (JSON web token or access token), a
+ * device's user name and password, what an MQTT client brings, or a client certificate that whoever holds the connection has verified.
  */
 @Injectable()
 export class Authenticator {
@@ -27,7 +27,9 @@ export class Authenticator {
 
   /** Throws `UNAUTHENTICATED`, `BAD_CREDENTIALS`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`, `DEVICE_DISABLED`, or `UNAVAILABLE`. */
   async authenticate(presented: PresentedCredentials | undefined): Promise<Authenticated> {
-    if (presented === undefined || isEmpty(presented)) throw nothingPresented();
+    if (presented === undefined || isEmpty(presented)) {
+      throw presented?.kind === 'mqtt' ? nothingOverMqtt() : nothingPresented();
+    }
     if (!areWithinBounds(presented)) {
       throw new CodedError('UNAUTHENTICATED', 'The token, user name or password is too long to be one of ours.');
     }
@@ -57,7 +59,7 @@ function isEmpty(presented: PresentedCredentials): boolean {
     case 'password':
       return presented.userName === '' || presented.password === '';
     case 'mqtt':
-      return presented.clientId === '' && (presented.userName ?? '') === '';
+      return presented.clientId === '' && !presented.userName && !presented.password;
     case 'certificate':
       return false;
   }
@@ -67,4 +69,10 @@ const nothingPresented = (): CodedError =>
   new CodedError(
     'UNAUTHENTICATED',
     'Say who is calling: "Authorization: Bearer <token>" with the token of a device or of POST /user/login, or "Authorization: Basic <...>" with the user name and password of a device.',
+  );
+
+const nothingOverMqtt = (): CodedError =>
+  new CodedError(
+    'UNAUTHENTICATED',
+    'Say who is connecting: the access token of a device as the user name, or a user name with its password, or a client certificate.',
   );

@@ -1,9 +1,11 @@
 export * from './access.module.ts';
 export * from './authenticator.ts';
 export * from './cache-by-device.ts';
+export * from './certificate.ts';
 export * from './claims.ts';
 export * from './device-credentials.ts';
 export * from './people.guard.ts';
 export * from './presented-credentials.ts';
 export * from './revocations.ts';
+export { isDevicesToken } from './token-issuer.ts';
 export * from './token-verifier.ts';

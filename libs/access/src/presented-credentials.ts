@@ -1,8 +1,8 @@
 import { RPC, type RpcRequest } from '#contracts';
 
 /**
- * What a caller says who they are by: a token (a person's or a device's JSON web token, or a device's access token), or a device's user
- * name and password.
+ * What a caller says who they are by: a token (a person's or a device's JSON web token, or a device's access token), a device's user name
+ * and password, the fingerprint of a client certificate, or what an MQTT client brings in CONNECT.
  */
 export type PresentedCredentials = RpcRequest<'registry.credentials.verify'>;
 

@@ -1,3 +1,5 @@
+import { DEVICE_TOKEN_ISSUER } from '#contracts';
+
 /** A JSON web token has three parts between dots (RFC 7515 section 7.1); a device's access token has no dot. */
 const JWT = /^[^.]*\.([^.]*)\.[^.]*$/;
 
@@ -16,3 +18,6 @@ export function claimedIssuer(token: string): string | undefined {
     return undefined;
   }
 }
+
+/** Does a token say that it is a device's JSON web token? */
+export const isDevicesToken = (token: string): boolean => claimedIssuer(token) === DEVICE_TOKEN_ISSUER;

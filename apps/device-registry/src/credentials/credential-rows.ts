@@ -1,14 +1,15 @@
 import { LessThanOrEqual, type EntityManager } from 'typeorm';
 import { CodedError, type Actor } from '#contracts';
+import { isUniqueViolation } from '#sql';
 import type { AuditRecord } from '../audit/audit.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
-import { CredentialEntity } from './credential.entity.ts';
+import { CredentialEntity, type CredentialKind } from './credential.entity.ts';
 import type { KeptSecret } from './new-secrets.ts';
 
 /** Most credentials of one device at a time. */
 const MAX_CREDENTIALS = 16;
 
-/** Keeps a secret of a locked device. What ended by itself makes room first. Throws `CREDENTIAL_LIMIT_REACHED`. */
+/** Keeps a secret of a locked device. What ended by itself makes room first. Throws `CREDENTIAL_LIMIT_REACHED`, `CONFLICT` if it is in use. */
 export async function insertCredential(
   manager: EntityManager,
   deviceId: string,
@@ -24,16 +25,39 @@ export async function insertCredential(
   }
   const row = manager.create(CredentialEntity, {
     userName: null,
+    clientId: null,
+    passwordHash: null,
     pending: false,
     generation: null,
+    expiresAt: null,
     ...secret,
     deviceId,
     createdAt: new Date(now),
-    expiresAt: null,
   });
-  await manager.insert(CredentialEntity, row);
+  await orInUse(row, () => manager.insert(CredentialEntity, row));
   return row;
 }
+
+/** No two devices share a secret, nor what one is found by. */
+async function orInUse({ kind }: CredentialEntity, insert: () => Promise<unknown>): Promise<void> {
+  try {
+    await insert();
+  } catch (error) {
+    if (!isUniqueViolation(error, 'uq_credentials_secret_hash', 'credentials.secret_hash')) throw error;
+    throw new CodedError(
+      'CONFLICT',
+      `${IN_USE[kind]} is in use already: revoke that credential, or choose another one.`,
+    );
+  }
+}
+
+const IN_USE: Record<CredentialKind, string> = {
+  'access-token': 'That access token',
+  password: 'That user name with that password',
+  'device-jwt': 'That token',
+  'mqtt-basic': 'That client id with that user name',
+  certificate: 'That certificate',
+};
 
 /** After a derived token has ended, the device that provisions itself again gets the next one. */
 export async function endGeneration(manager: EntityManager, { deviceId, generation }: CredentialEntity): Promise<void> {
@@ -54,14 +78,19 @@ export function credentialRecord(
   actor: Actor,
   action: 'credential.created' | 'credential.rotated' | 'credential.revoked',
   device: Pick<DeviceEntity, 'id' | 'name' | 'customerId'>,
-  { id, kind, userName }: Pick<CredentialEntity, 'id' | 'kind'> & { userName?: string | null },
+  { id, kind, secretHash, userName = null, clientId = null }: KeptSecret,
 ): AuditRecord {
   const of = action === 'credential.revoked' ? 'from' : 'to';
-  const told = Object.entries({ device: device.id, kind, ...(userName === null ? {} : { userName }) });
+  const fingerprint = kind === 'certificate' ? secretHash : null;
+  const told = Object.entries({ device: device.id, kind, userName, clientId, fingerprint });
   return {
     actor,
     action,
     subject: { kind: 'credential', id, name: device.name, customerId: device.customerId },
-    changes: Object.fromEntries(told.map(([field, value]) => [field, { from: null, to: null, [of]: value }])),
+    changes: Object.fromEntries(
+      told
+        .filter(([, value]) => value !== null)
+        .map(([field, value]) => [field, { from: null, to: null, [of]: value }]),
+    ),
   };
 }

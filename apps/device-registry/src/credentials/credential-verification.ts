@@ -10,9 +10,8 @@ import { tokenHash } from './access-token.ts';
 import { hasEnded } from './credential-rows.ts';
 import { CredentialEntity } from './credential.entity.ts';
 import { DeviceJwts, type DeviceToken } from './device-jwts.ts';
+import { MqttVerification, type MqttCredentials } from './mqtt-verification.ts';
 import { passwordHash } from './password.ts';
-
-type MqttCredentials = Extract<RpcRequest<'registry.credentials.verify'>, { kind: 'mqtt' }>;
 
 /** Tells the other services whose secrets they were shown. */
 @Injectable()
@@ -20,12 +19,13 @@ export class CredentialVerification {
   constructor(
     @InjectDataSource(REGISTRY) private readonly dataSource: DataSource,
     @Inject(DeviceJwts) private readonly jwts: DeviceJwts,
+    @Inject(MqttVerification) private readonly mqtt: MqttVerification,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
   /**
-   * Whose are these? Throws `BAD_CREDENTIALS`, `TOKEN_EXPIRED`, `DEVICE_DISABLED`, and `NOT_REGISTERED` for a JSON web token whose
-   * device is gone.
+   * Whose are these? Throws `BAD_CREDENTIALS`, `TOKEN_EXPIRED`, `DEVICE_DISABLED`, `NOT_REGISTERED` for a JSON web token whose device is
+   * gone, and `UNAVAILABLE` while too many passwords wait to be checked.
    */
   async verify(presented: RpcRequest<'registry.credentials.verify'>): Promise<DevicePrincipal> {
     switch (presented.kind) {
@@ -36,7 +36,7 @@ export class CredentialVerification {
       case 'mqtt':
         return this.ofMqtt(presented);
       case 'certificate':
-        throw new CodedError('BAD_CREDENTIALS', 'No device has that certificate.');
+        return this.ofCertificate(presented.fingerprint);
     }
   }
 
@@ -44,8 +44,18 @@ export class CredentialVerification {
     return token.includes('.') ? this.ofJwt(token) : this.ofAccessToken(token);
   }
 
-  private async ofMqtt({ userName = '', password = '' }: MqttCredentials): Promise<DevicePrincipal> {
-    return password === '' ? this.ofToken(userName) : this.ofPassword(userName, password);
+  private async ofMqtt(presented: MqttCredentials): Promise<DevicePrincipal> {
+    const found = await this.mqtt.find(presented);
+    return 'jwt' in found ? this.ofJwt(found.jwt) : this.principalOf(found);
+  }
+
+  private async ofCertificate(fingerprint: string): Promise<DevicePrincipal> {
+    const row = await this.rowBy({ kind: 'certificate', secretHash: fingerprint });
+    if (row) return this.principalOf(row);
+    throw new CodedError(
+      'BAD_CREDENTIALS',
+      'No device has that certificate (any more): whoever manages the device can add it (POST /api/devices/:id/credentials).',
+    );
   }
 
   private async ofAccessToken(token: string): Promise<DevicePrincipal> {
@@ -63,12 +73,6 @@ export class CredentialVerification {
       throw new CodedError(
         'BAD_CREDENTIALS',
         'The user name or the password is not valid (any more): get new ones from whoever manages the device.',
-      );
-    }
-    if (row.pending) {
-      throw new CodedError(
-        'BAD_CREDENTIALS',
-        'The password is not active yet: POST /provisioning/activate makes it so.',
       );
     }
     return this.principalOf(row);
@@ -94,6 +98,7 @@ export class CredentialVerification {
   }
 
   private async principalOf(row: CredentialEntity): Promise<DevicePrincipal> {
+    if (row.pending) throw notActiveYet();
     const device = await this.dataSource.manager.findOneBy(DeviceEntity, { id: row.deviceId });
     if (!device) throw new CodedError('BAD_CREDENTIALS', 'The device was deleted just now.');
     if (hasEnded(row, this.now())) {
@@ -109,3 +114,6 @@ export class CredentialVerification {
     return { kind: 'device', credentialId: row.id, device: deviceRef(device), expiresAt };
   }
 }
+
+const notActiveYet = (): CodedError =>
+  new CodedError('BAD_CREDENTIALS', 'The password is not active yet: POST /provisioning/activate makes it so.');

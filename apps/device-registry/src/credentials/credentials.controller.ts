@@ -27,10 +27,11 @@ export class CredentialsController {
   @Post()
   @ApiResponse({
     status: 201,
-    description: 'A new access token, password or JSON web token, shown this once',
+    description:
+      'A new access token, password or JSON web token, shown this once; or what an MQTT client or a certificate is let in by',
     standardSchema: IssuedCredential,
   })
-  @ApiProblems('CREDENTIAL_LIMIT_REACHED')
+  @ApiProblems('CREDENTIAL_LIMIT_REACHED', 'CONFLICT')
   issue(
     @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,
@@ -45,7 +46,7 @@ export class CredentialsController {
     description: 'The successor, shown this once; the old credential ends now or after the overlap',
     standardSchema: IssuedCredential,
   })
-  @ApiProblems('CREDENTIAL_LIMIT_REACHED')
+  @ApiProblems('CREDENTIAL_LIMIT_REACHED', 'CONFLICT')
   rotate(
     @Caller() caller: UserPrincipal,
     @Param('id', { schema: z.uuid() }) id: string,

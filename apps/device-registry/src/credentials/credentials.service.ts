@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { readCertificate, type Certificate } from '#access';
 import { CodedError, type UserPrincipal } from '#contracts';
 import { Events } from '#messaging';
+import { invalidInput } from '#platform';
 import { inTransaction } from '#sql';
 import { actorOf, audit } from '../audit/audit.ts';
 import { CLOCK, type Clock } from '../clock.ts';
@@ -11,6 +13,8 @@ import { REGISTRY } from '../data-source-name.ts';
 import { lockedDevice } from '../devices/device-rows.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
 import { requireAllowed } from '../devices/devices.service.ts';
+import { randomToken } from './access-token.ts';
+import { ChosenPasswords } from './chosen-passwords.ts';
 import { credentialRecord, endGeneration, hasEnded, insertCredential } from './credential-rows.ts';
 import { CredentialEntity } from './credential.entity.ts';
 import {
@@ -21,7 +25,14 @@ import {
   type Rotation,
 } from './credential.schemas.ts';
 import { DeviceJwts } from './device-jwts.ts';
-import { newAccessToken, newDeviceJwt, newPassword, type NewSecret } from './new-secrets.ts';
+import {
+  newAccessToken,
+  newCertificate,
+  newDeviceJwt,
+  newMqttBasic,
+  newPassword,
+  type NewSecret,
+} from './new-secrets.ts';
 import { userNameOf } from './user-name.ts';
 
 /** The secrets of devices: issued, rotated and revoked by those who manage the device. */
@@ -31,33 +42,34 @@ export class Credentials {
     @InjectDataSource(REGISTRY) private readonly dataSource: DataSource,
     @Inject(Events) private readonly events: Events,
     @Inject(DeviceJwts) private readonly jwts: DeviceJwts,
+    @Inject(ChosenPasswords) private readonly passwords: ChosenPasswords,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
   /** Those that have not ended, oldest first. Throws `NOT_FOUND` for a device that the caller may not manage. */
   async list(caller: UserPrincipal, deviceId: string): Promise<CredentialList> {
-    const { manager } = this.dataSource;
-    requireAllowed(caller, 'manage', deviceId, await manager.findOneBy(DeviceEntity, { id: deviceId }));
-    const rows = await manager.find(CredentialEntity, { where: { deviceId }, order: { id: 'ASC' } });
+    await this.requireManager(caller, deviceId);
+    const rows = await this.dataSource.manager.find(CredentialEntity, { where: { deviceId }, order: { id: 'ASC' } });
     return { items: rows.filter((row) => !hasEnded(row, this.now())).map(credentialView) };
   }
 
-  /** Throws `NOT_FOUND`, `CREDENTIAL_LIMIT_REACHED`. */
-  async issue(caller: UserPrincipal, deviceId: string, { kind, userName }: NewCredential): Promise<IssuedCredential> {
+  /** Throws `NOT_FOUND`, `CREDENTIAL_LIMIT_REACHED`, `CONFLICT` for one that is in use, `INVALID_INPUT` for a certificate that has ended. */
+  async issue(caller: UserPrincipal, deviceId: string, wanted: NewCredential): Promise<IssuedCredential> {
     const now = this.now();
+    await this.requireManager(caller, deviceId);
+    const make = await this.makerOf(wanted);
     return inTransaction(this.dataSource, async (manager) => {
       const device = await lockedManaged(manager, caller, deviceId);
-      const name = userName ?? (kind === 'password' ? await defaultUserName(manager, device) : device.id);
-      const { kept, shown } = this.newSecret(kind, device.id, name, now);
+      const { kept, shown } = await make(manager, device, now);
       await insertCredential(manager, deviceId, kept, now);
-      await audit(manager, now, credentialRecord(actorOf(caller), 'credential.created', device, shown));
+      await audit(manager, now, credentialRecord(actorOf(caller), 'credential.created', device, kept));
       return shown;
     });
   }
 
   /**
    * A new secret of the same kind in the place of one, which ends now or after the overlap. Throws `NOT_FOUND`,
-   * `CREDENTIAL_LIMIT_REACHED`.
+   * `CREDENTIAL_LIMIT_REACHED`, `CONFLICT` for a certificate, `INVALID_INPUT` for an overlap of what only one can have.
    */
   async rotate(
     caller: UserPrincipal,
@@ -66,14 +78,16 @@ export class Credentials {
     { overlapSeconds }: Rotation,
   ): Promise<IssuedCredential> {
     const now = this.now();
+    await this.requireManager(caller, deviceId);
+    const make = await this.successorOf(deviceId, id, overlapSeconds);
     const issued = await inTransaction(this.dataSource, async (manager) => {
       const device = await lockedManaged(manager, caller, deviceId);
       const old = await credentialOf(manager, device, id, now);
       await end(manager, old, now + overlapSeconds * 1_000, now);
-      const { kept, shown } = this.newSecret(old.kind, device.id, old.userName ?? device.id, now);
+      const { kept, shown } = await make(manager, device, now);
       await insertCredential(manager, deviceId, kept, now);
-      const record = credentialRecord(actorOf(caller), 'credential.rotated', device, shown);
-      await audit(manager, now, { ...record, changes: { ...record.changes, id: { from: id, to: shown.id } } });
+      const record = credentialRecord(actorOf(caller), 'credential.rotated', device, kept);
+      await audit(manager, now, { ...record, changes: { ...record.changes, id: { from: id, to: kept.id } } });
       return shown;
     });
     if (overlapSeconds === 0) this.events.publish('registry.credentials.revoked', { deviceId, credentialId: id });
@@ -92,17 +106,62 @@ export class Credentials {
     this.events.publish('registry.credentials.revoked', { deviceId, credentialId: id });
   }
 
-  private newSecret(kind: CredentialEntity['kind'], deviceId: string, userName: string, now: number): NewSecret {
+  /** Throws `NOT_FOUND`. */
+  private async requireManager(caller: UserPrincipal, id: string): Promise<void> {
+    requireAllowed(caller, 'manage', id, await this.dataSource.manager.findOneBy(DeviceEntity, { id }));
+  }
+
+  /** What takes time is done before: within a transaction, nobody else waits for it. */
+  private async makerOf({ kind, userName, clientId, password, certificate }: NewCredential): Promise<Maker> {
     switch (kind) {
       case 'access-token':
-        return newAccessToken(now);
+        return (_manager, _device, now) => newAccessToken(now);
       case 'password':
-        return newPassword(userName, now);
+        return async (manager, device, now) => newPassword(userName ?? (await defaultUserName(manager, device)), now);
       case 'device-jwt':
-        return newDeviceJwt(this.jwts, deviceId, now);
+        return (_manager, device, now) => newDeviceJwt(this.jwts, device.id, now);
+      case 'mqtt-basic': {
+        const passwordHash = password === undefined ? null : await this.passwords.hash(password);
+        const secret = { clientId: clientId ?? null, userName: userName ?? null, passwordHash };
+        return (_manager, _device, now) => newMqttBasic(secret, now);
+      }
+      case 'certificate': {
+        const read = livingCertificate(certificate, this.now());
+        return (_manager, _device, now) => newCertificate(read, now);
+      }
     }
   }
+
+  /** A password that somebody chose is followed by one of our making. */
+  private async successorOf(deviceId: string, id: string, overlapSeconds: number): Promise<Maker> {
+    const old = await this.dataSource.manager.findOneBy(CredentialEntity, { id, deviceId });
+    if (old?.kind === 'certificate') throw noSuccessor();
+    if (old?.kind !== 'mqtt-basic') {
+      return this.makerOf({ kind: old?.kind ?? 'access-token', userName: old?.userName ?? undefined });
+    }
+    if (overlapSeconds > 0)
+      throw invalidInput('/overlapSeconds', 'must be 0: one client id and user name has one password');
+    const shownPassword = randomToken();
+    const passwordHash = await this.passwords.hash(shownPassword);
+    const secret = { clientId: old.clientId, userName: old.userName, passwordHash, shownPassword };
+    return (_manager, _device, now) => newMqttBasic(secret, now);
+  }
 }
+
+/** Makes the secret of a device that is held. */
+type Maker = (manager: EntityManager, device: DeviceEntity, now: number) => NewSecret | Promise<NewSecret>;
+
+function livingCertificate(text: string | undefined, now: number): Certificate {
+  const read = readCertificate(text ?? '');
+  if (read && read.expiresAt > now) return read;
+  throw invalidInput('/certificate', 'is a certificate whose time is over');
+}
+
+const noSuccessor = (): CodedError =>
+  new CodedError(
+    'CONFLICT',
+    'A certificate is not ours to make: add the next one with POST /api/devices/:id/credentials, then revoke this one.',
+  );
 
 const lockedManaged = async (manager: EntityManager, caller: UserPrincipal, deviceId: string): Promise<DeviceEntity> =>
   requireAllowed(caller, 'manage', deviceId, await lockedDevice(manager, deviceId));

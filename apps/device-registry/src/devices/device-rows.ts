@@ -57,6 +57,7 @@ export async function insertDevice(manager: EntityManager, device: NewDevice, ch
     enabled: true,
     identityKey: null,
     importedBy: null,
+    provisioningKey: null,
     labels: [],
     attributes: {},
     id: uuid7(now),

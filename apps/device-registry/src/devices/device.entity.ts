@@ -24,6 +24,7 @@ export type DeviceAttributes = Record<string, unknown>;
 @Index('ix_devices_mac', ['macAddress', 'createdAt', 'id'])
 @Index('ix_devices_serial', ['serial', 'createdAt', 'id'])
 @Index('ix_devices_profile', ['profileId', 'createdAt', 'id'])
+@Index('ix_devices_profile_id', ['profileId', 'id'])
 @Index('ix_devices_kind', ['kind', 'createdAt', 'id'])
 @Index('ix_devices_state', ['state', 'createdAt', 'id'])
 @Index('ix_devices_customer_kind', ['customerId', 'kind', 'createdAt', 'id'])
@@ -100,6 +101,10 @@ export class DeviceEntity {
   /** The import that made it: so that a part of an import that is done again counts as it did the first time. */
   @Column(column.uuid({ name: 'imported_by', nullable: true }))
   importedBy: string | null;
+
+  /** The provisioning key by which it made itself known, see self-provisioning. */
+  @Column(column.uuid({ name: 'provisioning_key', nullable: true }))
+  provisioningKey: string | null;
 
   /** Which of the tokens that can be derived for the device is the present one. */
   @Column(column.integer({ name: 'token_generation', default: 1 }))

@@ -1,0 +1,52 @@
+/** A client certificate that was made for tests. */
+export interface TestCertificate {
+  pem: string;
+  /** SHA-256 of its DER form, hexadecimal. */
+  fingerprint: string;
+}
+
+/** Valid until 2126. */
+export const PUMP: TestCertificate = {
+  pem: `-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUGo6Lko6MX+ZxkJ0FIhI1jbYHQJQwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEcHVtcDAgFw0yNjExMjExNjI2MzlaGA8yMTI2MTAyODE2MjYz
+OVowDzENMAsGA1UEAwwEcHVtcDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKMc
+R9MBijGjyGFT9Pr+aVEmzZldO+ZNdeWJuU6a7Ul+G6rXmQycPhu9UKCNC17j1m4d
+W6/16Q/ypHQOI2qR++ujUzBRMB0GA1UdDgQWBBQ//dXv0GVlw28nEHEdvitsNYMX
+CTAfBgNVHSMEGDAWgBQ//dXv0GVlw28nEHEdvitsNYMXCTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQCVTOE+LdmSWXy+swXJeAkqfpS1TZqO/0o0
+hI7pjN8b2QIgAl0T5aeo5czKTw2h142qgHkxc8ICZq3j0OilauTQRwk=
+-----END CERTIFICATE-----
+`,
+  fingerprint: 'a03a71a9caee6d1e577f09ab35f107009b2ee23cd03545b56c7999683878060e',
+};
+
+/** Valid until 2126. */
+export const FAN: TestCertificate = {
+  pem: `-----BEGIN CERTIFICATE-----
+MIIBczCCARmgAwIBAgIUN0JxkwCG36tQD9acJiKHj2U9gXQwCgYIKoZIzj0EAwIw
+DjEMMAoGA1UEAwwDZmFuMCAXDTI2MTEyMTE2MjYzOVoYDzIxMjYxMDI4MTYyNjM5
+WjAOMQwwCgYDVQQDDANmYW4wWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARfcZXS
+noZap3xVyixWP2nLfKG1LplyVuM2Yoxxjsq07ktkqWcXcfCJXtXB7qjK/tkQR0n2
+ghJFOKAzgWRXNzyTo1MwUTAdBgNVHQ4EFgQUCm1WfbEaoW20ucizs0RYmob3vAcw
+HwYDVR0jBBgwFoAUCm1WfbEaoW20ucizs0RYmob3vAcwDwYDVR0TAQH/BAUwAwEB
+/zAKBggqhkjOPQQDAgNIADBFAiEAtEeRKcGfYuq+F4As9bcEJFirpdbUCAKr3yME
+gjFVFSwCIE3rtsrM9HG+wXdHzdXWZDyvGHvjrgV4hSUwI93ueDTJ
+-----END CERTIFICATE-----
+`,
+  fingerprint: 'f79eaac9815eefa6894ec2b595130791b410b8cebc8e75279c616323a48408d1',
+};
+
+/** Valid until 2021. */
+export const ENDED: TestCertificate = {
+  pem: `-----BEGIN CERTIFICATE-----
+MIIBFjCBvQIUUXwC0PW6loFdt/ceey6gG2Z9qrAwCgYIKoZIzj0EAwIwDjEMMAoG
+A1UEAwwDb2xkMB4XDTIwMDEwMTAwMDAwMFoXDTIxMDEwMTAwMDAwMFowDjEMMAoG
+A1UEAwwDb2xkMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGtcFwhHb8Dn1rYkj
+HFr/NnpGnj1MLPHiOTO39CBMZuXJ32W7kI+4TtX5qDPI8BqxN0j1iRKqSatwcHNt
+wiVIBTAKBggqhkjOPQQDAgNIADBFAiEA6Uiao2vT1xznXD+qeHRux7ed9LrnwWZm
+py6ciAS5mUwCIAwsgchXffuhfBuURTqOLM3JEofAuxHxXneOKBDublV7
+-----END CERTIFICATE-----
+`,
+  fingerprint: '579be436804060eada35bda7828c4d818d1f8f1af6f6f9695876b1b7a541a82b',
+};
