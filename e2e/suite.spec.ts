@@ -3,6 +3,7 @@ import { describeWith } from '#testing';
 import { blackBox, livingIn } from './black-box.ts';
 import { remoteHouse, startSuite } from './house.ts';
 import { gatewayKeepsInside } from './parts/operations.ts';
+import { linkOutages } from './parts/link-outages.ts';
 import { outages } from './parts/outages.ts';
 
 const { E2E_URL } = process.env;
@@ -20,5 +21,6 @@ if (E2E_URL) {
     blackBox(house);
     gatewayKeepsInside(house);
     outages(house);
+    linkOutages(house);
   });
 }

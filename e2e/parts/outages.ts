@@ -150,7 +150,7 @@ async function resendUntilAccepted(socket: Socket, sent: Sent[]): Promise<void> 
 }
 
 /** Every service is ready, without anything missing. */
-const ready = ({ own }: SuiteHouse): Promise<unknown> =>
+export const ready = ({ own }: SuiteHouse): Promise<unknown> =>
   waitUntil(
     async () => {
       for (const [name, address] of Object.entries(own.addresses)) {
