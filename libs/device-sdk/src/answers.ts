@@ -20,11 +20,9 @@ const Answer = z.union([Receipt, Trouble.extend({ ok: z.literal(false) })]);
 /** The acknowledgement of a batch. */
 export type Answer = z.output<typeof Answer>;
 
-const RefreshAnswer = z.union([
-  z.object({ ok: z.literal(true), expiresAt: z.number().nullish() }),
-  Trouble.extend({ ok: z.literal(false) }),
-]);
-export type RefreshAnswer = z.output<typeof RefreshAnswer>;
+const Saying = z.union([z.looseObject({ ok: z.literal(true) }), Trouble.extend({ ok: z.literal(false) })]);
+/** Done, with whatever was asked for, or refused. */
+export type Saying = z.output<typeof Saying>;
 
 /** Reads the acknowledgement of a batch; one that is neither receipt nor refusal counts as a refusal to be retried. */
 export function readAnswer(value: unknown): Answer {
@@ -33,9 +31,9 @@ export function readAnswer(value: unknown): Answer {
   return { ok: false, code: 'INTERNAL', message: 'The platform gave an acknowledgement that is not a receipt.' };
 }
 
-/** Reads the acknowledgement of `auth:refresh`. */
-export function readRefreshAnswer(value: unknown): RefreshAnswer {
-  const parsed = RefreshAnswer.safeParse(value);
+/** Reads the acknowledgement of anything else; one that is none counts as a refusal to be retried. */
+export function readSaying(value: unknown): Saying {
+  const parsed = Saying.safeParse(value);
   if (parsed.success) return parsed.data;
   return { ok: false, code: 'INTERNAL', message: 'The platform gave an acknowledgement that is not one.' };
 }

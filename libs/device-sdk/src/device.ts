@@ -2,8 +2,19 @@ import { EventEmitter } from 'node:events';
 import { LIMITS, type ReadingInput } from '#contracts';
 import type { DeviceReceipt, Trouble } from './answers.ts';
 import { type BackoffOptions, DEFAULT_BACKOFF } from './backoff.ts';
+import {
+  type AttributeScopes,
+  Attributes,
+  type AttributesChange,
+  type WantedAttributes,
+} from './attributes/attributes.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { type CommandHandler, Commands } from './commands/commands.ts';
+import { Firmware, type FirmwareOptions } from './firmware/firmware.ts';
 import { Connection } from './link/connection.ts';
+import { MqttTransport, mqttUrlOf } from './link/mqtt-transport.ts';
+import { SocketTransport } from './link/socket-transport.ts';
+import type { FirmwareReport, Transport, TransportListener } from './link/transport.ts';
 import { type BatchOptions, Sender } from './link/sender.ts';
 import {
   type CredentialSource,
@@ -21,6 +32,13 @@ import { type Stamp, createStamp } from './stamp.ts';
 export interface DeviceOptions {
   /** Where the platform is, such as `https://iot.example.com`. */
   url: string;
+  /** Over what the device speaks with the platform: `socket` (socket.io, the default) or `mqtt` (MQTT 5). */
+  transport?: 'socket' | 'mqtt';
+  /**
+   * Where the platform speaks MQTT: `mqtt://host:1883`, `mqtts://host:8883`, `ws://host/mqtt` or `wss://host/mqtt`. By default the host of
+   * `url`, port 1883, or 8883 with TLS where `url` is https.
+   */
+  mqttUrl?: string;
   /** A device's access token. */
   token?: string;
   /** Brings tokens that end, such as a person's: see `userLogin`. */
@@ -60,6 +78,10 @@ export interface DeviceEvents {
   'auth-error': [trouble: Trouble];
   /** The outbox cannot be read just now. */
   'outbox-error': [error: unknown];
+  /** Shared attributes are other than the device had them; at first, all of them. Told once `onAttributes` or `onFirmware` was called. */
+  attributes: [change: AttributesChange];
+  /** How far the device is with a package. */
+  firmware: [report: FirmwareReport];
 }
 
 /** Readings, counted in what became of them since this object was made. */
@@ -101,6 +123,10 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
   private readonly batch: BatchOptions;
   private readonly connection: Connection;
   private readonly sender: Sender;
+  private readonly commands: Commands;
+  private readonly attributes: Attributes;
+  private readonly firmwares: Firmware[] = [];
+  private readonly surroundings: Pick<Required<DeviceOptions>, 'clock' | 'random'> & { backoff: BackoffOptions };
   private readonly stamp: Stamp;
   private readonly putting = new Set<Promise<unknown>>();
   private readonly flushing = new Set<(settled: boolean) => void>();
@@ -116,12 +142,13 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
     this.batch = limitBatch({ ...DEFAULT_BATCH, ...options.batch });
     this.outbox = options.outbox ?? new MemoryOutbox();
     this.stamp = createStamp(() => clock.now(), this.batch.maxBytes);
+    const ackTimeoutMs = options.ackTimeoutMs ?? 15_000;
+    this.surroundings = { backoff, clock, random };
     this.connection = new Connection(
       {
-        url: options.url,
         credentials: new Credentials(sourceOf(options)),
-        transports: options.transports ?? ['websocket', 'polling'],
-        connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+        transport: (listener) => createTransport(options, { clock, ackTimeoutMs }, listener),
+        answerTimeoutMs: ackTimeoutMs,
         backoff,
         clock,
         random,
@@ -131,6 +158,8 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
         down: (reason) => this.onDown(reason),
         failed: (failure) => this.emit('connect-failed', failure),
         authError: (trouble) => this.emit('auth-error', trouble),
+        command: (command, reply) => this.commands.receive(command, reply),
+        attributes: (change) => this.attributes.receive(change),
       },
     );
     this.sender = new Sender(
@@ -138,7 +167,7 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
         outbox: this.outbox,
         batch: this.batch,
         inFlight: options.inFlight ?? 4,
-        ackTimeoutMs: options.ackTimeoutMs ?? 15_000,
+        ackTimeoutMs,
         backoff,
         clock,
         random,
@@ -151,6 +180,11 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
         outboxError: (error) => this.emit('outbox-error', error),
       },
     );
+    this.commands = new Commands(this.connection, clock);
+    this.attributes = new Attributes(this.connection, this.surroundings, {
+      changed: (change) => this.onAttributesChanged(change),
+      written: ({ changed }) => this.tellFirmwares(Object.keys(changed)),
+    });
   }
 
   get stats(): DeviceStats {
@@ -177,6 +211,64 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
   async send(readings: ReadingInput | readonly ReadingInput[]): Promise<void> {
     const stamped = (isList(readings) ? readings : [readings]).map((reading) => this.stamp(reading));
     await this.track(this.put(stamped));
+  }
+
+  /**
+   * Carries out commands of the platform: what the handler returns, or resolves with, is the answer, and what it throws the reason of the
+   * failure. A handler without a method takes all methods that have none of their own; what none takes is answered with an error. A command
+   * that is delivered again is not carried out again.
+   *
+   * ```ts
+   * device.onCommand('reboot', async ({ params }) => ({ ok: true, in: params }));
+   * ```
+   */
+  onCommand(method: string | undefined, handler: CommandHandler): this {
+    this.commands.handle(method, handler);
+    this.connection.listen('commands');
+    return this;
+  }
+
+  /** Follows the shared attributes: `sharedAttributes` is what the platform has, and `attributes` tells of every change. */
+  onAttributes(listener: (change: AttributesChange) => void): this {
+    this.on('attributes', listener);
+    this.followAttributes();
+    return this;
+  }
+
+  /** The shared attributes as they were last heard of; nothing before `onAttributes` or `onFirmware` is called. */
+  get sharedAttributes(): Readonly<Record<string, unknown>> {
+    return this.attributes.shared;
+  }
+
+  /**
+   * Tells the platform attributes of the device's own (client scope); null deletes one. Resolves once the platform has them durably: until
+   * there is a link they wait in memory, of each key the newest value.
+   *
+   * @throws {CodedError} `BAD_ATTRIBUTE`, `ATTRIBUTES_TOO_LARGE`, ... for what the platform will not take.
+   */
+  async reportAttributes(attributes: Readonly<Record<string, unknown>>): Promise<void> {
+    if (this.closed) throw closedError();
+    await this.attributes.report(attributes);
+  }
+
+  /**
+   * Asks for attributes by their keys; `true` asks for all of the scope.
+   *
+   * @throws {CodedError} `UNAVAILABLE` when there is no link or no answer.
+   */
+  async getAttributes(wanted: WantedAttributes): Promise<AttributeScopes> {
+    return this.attributes.get(wanted);
+  }
+
+  /** Takes packages that the platform assigns to the device: loads and checks them, has them installed, and tells of each step. */
+  onFirmware(options: FirmwareOptions): this {
+    const told = (report: FirmwareReport) => this.emit('firmware', report);
+    const firmware = new Firmware(this.connection, options, { ...this.surroundings, told });
+    this.firmwares.push(firmware);
+    this.connection.listen('firmware');
+    this.followAttributes();
+    firmware.assigned(this.sharedAttributes, []);
+    return this;
   }
 
   /** Tries to connect at once if need be. Resolves with true when nothing that was sent so far waits any more, with false when time ran out or the device was closed. */
@@ -207,6 +299,8 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
     this.closed = true;
     this.connection.stop();
     this.sender.stop();
+    this.attributes.stop();
+    for (const firmware of this.firmwares) firmware.stop();
     for (const end of this.flushing) end(false);
     await this.opening?.catch(() => undefined);
     await this.outbox.close();
@@ -214,7 +308,7 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
   }
 
   private async open(): Promise<void> {
-    if (this.closed) throw new Error('The device is closed: make another one.');
+    if (this.closed) throw closedError();
     this.opening ??= this.outbox.open();
     await this.opening;
   }
@@ -237,13 +331,43 @@ export class FieldlineDevice extends EventEmitter<DeviceEvents> {
 
   private onUp(): void {
     this.sender.linkUp();
+    this.commands.linkUp();
+    this.attributes.linkUp();
+    for (const firmware of this.firmwares) firmware.linkUp();
     this.emit('connected');
+  }
+
+  private followAttributes(): void {
+    this.connection.listen('attributes');
+    this.attributes.follow();
+  }
+
+  private onAttributesChanged(change: AttributesChange): void {
+    this.emit('attributes', change);
+    this.tellFirmwares([]);
+  }
+
+  private tellFirmwares(written: readonly string[]): void {
+    for (const firmware of this.firmwares) firmware.assigned(this.sharedAttributes, written);
   }
 
   private onDown(reason: string): void {
     this.sender.linkDown();
     this.emit('disconnected', reason);
   }
+}
+
+const closedError = (): Error => new Error('The device is closed: make another one.');
+
+function createTransport(
+  options: DeviceOptions,
+  { clock, ackTimeoutMs }: { clock: Clock; ackTimeoutMs: number },
+  listener: TransportListener,
+): Transport {
+  const { url, transport = 'socket', transports = ['websocket', 'polling'], connectTimeoutMs = 10_000 } = options;
+  if (transport === 'socket') return new SocketTransport({ url, transports, connectTimeoutMs }, listener);
+  const mqttUrl = options.mqttUrl ?? mqttUrlOf(url);
+  return new MqttTransport({ url: mqttUrl, connectTimeoutMs, chunkTimeoutMs: ackTimeoutMs, clock }, listener);
 }
 
 /** `Array.isArray` does not narrow a readonly array. */

@@ -1,5 +1,6 @@
 import { CodedError, type ErrorIssue } from '#contracts';
 import { z } from 'zod';
+import type { DeviceCredentials } from './link/credentials.ts';
 
 const Problem = z.object({
   code: z.string(),
@@ -46,11 +47,24 @@ export async function request(url: string, init: RequestInit = {}): Promise<Repl
     const { status, ok, headers } = response;
     return { url, status, ok, body: jsonOf(text), retryAfterMs: retryAfterOf(headers) };
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new Error(`No connection to ${url}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
-      cause: error,
-    });
+    throw failureOf(url, error);
   }
+}
+
+/** What a failed request is thrown as: refusals as they are, anything else as a connection that there is not. */
+export function failureOf(url: string, error: unknown): Error {
+  if (error instanceof CodedError || error instanceof HttpFailure) return error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return new Error(`No connection to ${url}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+    cause: error,
+  });
+}
+
+/** Reads what an answer refuses with. */
+export async function refusalOfResponse(url: string, response: Response): Promise<Error> {
+  const { status, ok, headers } = response;
+  const body = jsonOf(await response.text());
+  return refusalOf({ url, status, ok, body, retryAfterMs: retryAfterOf(headers) });
 }
 
 /** The part of an answer that matters. */
@@ -78,6 +92,14 @@ export const jsonPost = (body: object, headers: Record<string, string> = {}): Re
 
 /** The header that shows a token. */
 export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });
+
+/** The header that shows a device's credentials. */
+export function showing(credentials: DeviceCredentials | undefined): Record<string, string> {
+  if (!credentials) return {};
+  if ('token' in credentials) return bearer(credentials.token);
+  const { userName, password } = credentials;
+  return { authorization: `Basic ${Buffer.from(`${userName}:${password}`).toString('base64')}` };
+}
 
 /** The address of a path of the platform. */
 export const at = (url: string, path: string): string => `${url.replace(/\/+$/, '')}${path}`;

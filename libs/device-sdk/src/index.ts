@@ -1,11 +1,16 @@
 export type { DeviceReceipt, Trouble } from './answers.ts';
+export type { AttributeScopes, AttributesChange, WantedAttributes } from './attributes/attributes.ts';
 export type { BackoffOptions } from './backoff.ts';
 export { fullJitter } from './backoff.ts';
 export type { Clock } from './clock.ts';
 export { systemClock } from './clock.ts';
+export type { Command, CommandHandler } from './commands/commands.ts';
 export * from './device.ts';
+export type { FirmwareFile, FirmwareOptions } from './firmware/firmware.ts';
 export type { BatchOptions } from './link/sender.ts';
 export type { DeviceCredentials, GetToken, Provisioning } from './link/credentials.ts';
+export { LinkLostError, RefusedError } from './link/talk.ts';
+export type { CommandOutcome, FirmwareKind, FirmwareReport, FirmwareState } from './link/transport.ts';
 export { FileOutbox, type FileOutboxOptions } from './outbox/file-outbox.ts';
 export { MemoryOutbox } from './outbox/memory-outbox.ts';
 export {

@@ -13,7 +13,7 @@ const GIVE_UP_AFTER = 8;
 export const isCredentialCode = (code: string): boolean => CREDENTIAL_CODES.has(code);
 
 /** Refusals that are about the device and not about what it sends: its readings wait until somebody has put it right. */
-const DEVICE_CODES = new Set(['FORBIDDEN', 'DEVICE_DISABLED']);
+const DEVICE_CODES = new Set(['FORBIDDEN', 'DEVICE_DISABLED', 'TOPIC_NOT_ALLOWED']);
 
 /** Does it take a person to cure this? What is not final is load, failure, or a network that does not work just now. */
 export function isFinal(error: unknown): boolean {
@@ -26,6 +26,10 @@ export function isFinal(error: unknown): boolean {
 export function retryAfterOf(error: unknown): number | undefined {
   return error instanceof HttpFailure ? error.retryAfterMs : CodedError.from(error)?.retryAfterMs;
 }
+
+/** Is it no use to send the same again, whatever happens meanwhile? Not so where it is the credentials or the device that are refused. */
+export const isForGood = (code: string): boolean =>
+  isPermanent(code) && !isCredentialCode(code) && !DEVICE_CODES.has(code);
 
 /** What to do with a batch that was refused. */
 export type Verdict = 'retry' | 'authenticate' | 'split' | 'reject';

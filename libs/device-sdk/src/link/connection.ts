@@ -1,19 +1,25 @@
 import { CodedError, type ReadingInput } from '#contracts';
-import { Manager, type Socket } from 'socket.io-client';
-import { type Trouble, readRefreshAnswer, readTrouble } from '../answers.ts';
+import { z } from 'zod';
+import { type Saying, type Trouble, readSaying } from '../answers.ts';
 import { type BackoffOptions, atLeast, fullJitter } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { isCredentialCode, isFinal, retryAfterOf } from '../refusal.ts';
 import { type Credentials, tokenOf } from './credentials.ts';
-
-interface FromPlatform {
-  'auth:expiring': (info: unknown) => void;
-}
-
-interface ToPlatform {
-  readings: (readings: readonly ReadingInput[], batch: { batchId: string }, ack: (answer: unknown) => void) => void;
-  'auth:refresh': (refresh: { token: string }, ack: (answer: unknown) => void) => void;
-}
+import { type AttributeScopes, LinkLostError, RefusedError, type Talk } from './talk.ts';
+import type {
+  Answered,
+  AttributesChange,
+  Closing,
+  Command,
+  CommandOutcome,
+  FirmwareKind,
+  FirmwareReport,
+  LinkBounds,
+  Topic,
+  Transport,
+  TransportListener,
+  WantedAttributes,
+} from './transport.ts';
 
 /** What a connection tells. */
 export interface ConnectionListener {
@@ -23,13 +29,16 @@ export interface ConnectionListener {
   failed(failure: { message: string; retryInMs: number }): void;
   /** The credentials are refused, or there are none to be had. */
   authError(trouble: Trouble): void;
+  command(command: Command, reply?: (outcome: CommandOutcome) => boolean): void;
+  attributes(change: AttributesChange): void;
 }
 
 export interface ConnectionOptions {
-  url: string;
   credentials: Credentials;
-  transports: ('websocket' | 'polling')[];
-  connectTimeoutMs: number;
+  /** Makes the transport, which tells what becomes of its links. */
+  transport: (listener: TransportListener) => Transport;
+  /** How long an answer may take, in milliseconds. */
+  answerTimeoutMs: number;
   backoff: BackoffOptions;
   clock: Clock;
   random: () => number;
@@ -37,13 +46,21 @@ export interface ConnectionOptions {
 
 /** A connection that lasted this long without a receipt counts as a good one all the same. */
 const STEADY_MS = 10_000;
+/** Two copies of one device, of which each ends the other's link, come back no sooner than this. */
+const TAKEN_OVER_MS = 30_000;
+
+const Attributes = z.record(z.string(), z.unknown());
+const Scopes = z.object({ client: Attributes.default({}), shared: Attributes.default({}) });
 
 /**
- * Stays connected to the namespace `/telemetry`. Reconnecting is done here and not by socket.io, whose own way does not come back after
- * a refusal and jitters around the exponential delay instead of over all of it.
+ * Stays connected to the platform. Reconnecting is done here and not by the libraries of the transports, whose own ways do not come back
+ * after a refusal and jitter around the exponential delay instead of over all of it.
  */
-export class Connection {
-  private readonly socket: Socket<FromPlatform, ToPlatform>;
+export class Connection implements Talk {
+  isUp = false;
+  private readonly transport: Transport;
+  private readonly topics = new Set<Topic>();
+  private readonly asking = new Set<() => void>();
   private started = false;
   private attempts = 0;
   private renewed = false;
@@ -55,11 +72,17 @@ export class Connection {
     private readonly options: ConnectionOptions,
     private readonly listener: ConnectionListener,
   ) {
-    this.socket = this.createSocket();
-    this.socket.on('connect', () => this.onConnect());
-    this.socket.on('disconnect', (reason) => this.onDisconnect(reason));
-    this.socket.on('connect_error', (error) => void this.onRefused(error));
-    this.socket.on('auth:expiring', () => void this.refresh());
+    this.transport = options.transport({
+      opened: () => this.onOpened(),
+      closed: (closing) => this.onClosed(closing),
+      expiring: () => void this.refresh(),
+      command: (command, reply) => this.listener.command(command, reply),
+      attributes: (change) => this.listener.attributes(change),
+    });
+  }
+
+  get bounds(): LinkBounds {
+    return this.transport.bounds;
   }
 
   start(): void {
@@ -72,12 +95,12 @@ export class Connection {
     this.started = false;
     this.cancelRetry?.();
     this.cancelRetry = undefined;
-    this.socket.disconnect();
+    this.transport.close();
   }
 
   /** Drops a connection on which nothing comes back any more, and makes another. */
   restart(): void {
-    this.socket.disconnect();
+    this.transport.close(true);
   }
 
   /** Somebody waits: tries at once, unless the platform said when to come back. */
@@ -99,49 +122,101 @@ export class Connection {
     else this.listener.authError(trouble);
   }
 
-  sendReadings(readings: readonly ReadingInput[], batchId: string, answered: (answer: unknown) => void): void {
-    this.socket.emit('readings', readings, { batchId }, answered);
+  /** From now on the platform tells of this too. */
+  listen(topic: Topic): void {
+    if (this.topics.has(topic)) return;
+    this.topics.add(topic);
+    this.transport.listen(this.topics);
   }
 
-  private createSocket(): Socket<FromPlatform, ToPlatform> {
-    const { url, transports, connectTimeoutMs, credentials } = this.options;
-    const { origin, pathname } = new URL(url);
-    const manager = new Manager<FromPlatform, ToPlatform>(origin, {
-      path: `${pathname.replace(/\/$/, '')}/socket.io`,
-      transports,
-      tryAllTransports: true,
-      timeout: connectTimeoutMs,
-      reconnection: false,
-      autoConnect: false,
+  sendReadings(readings: readonly ReadingInput[], batchId: string, answered: Answered): void {
+    this.transport.sendReadings(readings, batchId, answered);
+  }
+
+  confirmCommand(command: Command): void {
+    if (this.isUp) this.transport.confirmCommand(command);
+  }
+
+  async answerCommand(command: Command, outcome: CommandOutcome): Promise<void> {
+    await this.ask((answered) => this.transport.answerCommand(command, outcome, answered));
+  }
+
+  async reportAttributes(attributes: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.ask((answered) => this.transport.reportAttributes(attributes, answered));
+  }
+
+  async getAttributes(wanted: WantedAttributes): Promise<AttributeScopes> {
+    const scopes = Scopes.safeParse(await this.ask((answered) => this.transport.getAttributes(wanted, answered)));
+    if (!scopes.success) throw new LinkLostError('The platform gave attributes of another shape.');
+    return scopes.data;
+  }
+
+  async reportFirmware(report: FirmwareReport): Promise<void> {
+    await this.ask((answered) => this.transport.reportFirmware(report, answered));
+  }
+
+  loadFirmware(kind: FirmwareKind, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.transport.loadFirmware(kind, offset, signal);
+  }
+
+  private ask(send: (answered: Answered) => void): Promise<Saying> {
+    return new Promise((resolve, reject) => {
+      if (!this.isUp) {
+        reject(new LinkLostError());
+        return;
+      }
+      const settle = () => {
+        cancel();
+        this.asking.delete(lose);
+      };
+      const lose = () => {
+        settle();
+        reject(new LinkLostError());
+      };
+      const cancel = this.options.clock.after(this.options.answerTimeoutMs, lose);
+      this.asking.add(lose);
+      send((answer) => {
+        settle();
+        const saying = readSaying(answer);
+        if (saying.ok) resolve(saying);
+        else reject(new RefusedError(saying));
+      });
     });
-    return manager.socket('/telemetry', { auth: (give) => give({ ...credentials.latest }) });
   }
 
   private async attempt(): Promise<void> {
     try {
-      await this.options.credentials.get();
+      const credentials = await this.options.credentials.get();
+      if (this.started) this.transport.open(credentials);
     } catch (error) {
       this.onNoCredentials(error);
-      return;
     }
-    if (this.started) this.socket.connect();
   }
 
-  private onConnect(): void {
+  private onOpened(): void {
     this.renewed = false;
+    this.isUp = true;
     this.connectedAt = this.options.clock.now();
     this.listener.up();
   }
 
-  private onDisconnect(reason: string): void {
-    if (this.options.clock.now() - this.connectedAt >= STEADY_MS) this.attempts = 0;
-    this.listener.down(reason);
-    this.retryLater();
+  private onClosed(closing: Closing): void {
+    if (this.isUp) this.onLost(closing);
+    else void this.onRefused(closing);
   }
 
-  private async onRefused(error: Error): Promise<void> {
-    const trouble = readTrouble(error);
-    if (!trouble) this.fail(`No connection to ${this.options.url}: ${error.message}.`);
+  private onLost({ reason, trouble }: Closing): void {
+    this.isUp = false;
+    if (this.options.clock.now() - this.connectedAt >= STEADY_MS) this.attempts = 0;
+    [...this.asking].forEach((lose) => lose());
+    this.listener.down(reason);
+    if (trouble?.code === 'TAKEN_OVER') this.fail(reason, TAKEN_OVER_MS);
+    else if (trouble && isCredentialCode(trouble.code)) void this.onCredentialsEnded(trouble);
+    else this.retryLater(trouble?.retryAfterMs);
+  }
+
+  private async onRefused({ reason, trouble }: Closing): Promise<void> {
+    if (!trouble) this.fail(reason);
     else if (isCredentialCode(trouble.code)) await this.onCredentialsRefused(trouble);
     else this.fail(`${trouble.code}: ${trouble.message}`, trouble.retryAfterMs);
   }
@@ -155,14 +230,25 @@ export class Connection {
       this.retryLater(trouble.retryAfterMs);
       return;
     }
+    if (await this.renew()) void this.attempt();
+  }
+
+  /** The platform ended a living link for its credentials. They were good a moment ago, so that the next attempt is not at once. */
+  private async onCredentialsEnded(trouble: Trouble): Promise<void> {
+    if (!this.options.credentials.canRenew) this.listener.authError(trouble);
+    else if (!(await this.renew())) return;
+    this.retryLater(trouble.retryAfterMs);
+  }
+
+  private async renew(): Promise<boolean> {
     try {
       await this.options.credentials.renew();
+      return true;
     } catch (error) {
       this.renewed = false;
       this.onNoCredentials(error);
-      return;
+      return false;
     }
-    if (this.started) this.socket.connect();
   }
 
   private onNoCredentials(error: unknown): void {
@@ -185,15 +271,15 @@ export class Connection {
     }
     try {
       const token = tokenOf(await this.options.credentials.renew());
-      if (token === undefined) this.restart();
-      else this.socket.emit('auth:refresh', { token }, (answer) => this.onRefreshed(answer));
+      const renewed = token !== undefined && this.transport.renew(token, (answer) => this.onRefreshed(answer));
+      if (!renewed) this.restart();
     } catch (error) {
       this.onRefreshFailed(error);
     }
   }
 
   private onRefreshed(value: unknown): void {
-    const answer = readRefreshAnswer(value);
+    const answer = readSaying(value);
     if (!answer.ok) this.listener.authError(answer);
   }
 

@@ -2,8 +2,9 @@ import type { ReadingInput } from '#contracts';
 import { type Answer, type DeviceReceipt, type Trouble, readAnswer } from '../answers.ts';
 import { type BackoffOptions, atLeast, fullJitter } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
-import type { Outbox, OutboxEntry } from '../outbox/outbox.ts';
+import { type Outbox, type OutboxEntry, sumBytes } from '../outbox/outbox.ts';
 import { judge } from '../refusal.ts';
+import type { LinkBounds } from './transport.ts';
 
 /** When a batch is full enough to be sent. */
 export interface BatchOptions {
@@ -17,6 +18,8 @@ export interface BatchOptions {
 
 /** What a sender needs of the connection. */
 export interface Link {
+  /** What the living link can take. */
+  readonly bounds: LinkBounds;
   sendReadings(readings: readonly ReadingInput[], batchId: string, answered: (answer: unknown) => void): void;
   /** The link carried a receipt. */
   proven(): void;
@@ -63,9 +66,6 @@ interface Batch {
   receiptsBefore: number | undefined;
   cancelTimeout: () => void;
 }
-
-/** Timeouts in a row after which the connection is taken for dead. */
-const DEAD_AFTER = 3;
 
 /**
  * Moves readings from the outbox to the platform: a window of batches, each sent again, the same, until it is answered. One
@@ -148,7 +148,8 @@ export class Sender {
   }
 
   private canSend(): boolean {
-    return this.online && this.inFlight.size < this.options.inFlight && !this.cancelPause;
+    const window = Math.min(this.options.inFlight, this.link.bounds.inFlight);
+    return this.online && this.inFlight.size < window && !this.cancelPause;
   }
 
   private fill(): void {
@@ -179,9 +180,15 @@ export class Sender {
     while (this.canSend()) {
       const batch = this.again.shift() ?? (await this.nextBatch());
       if (!batch) return;
-      if (this.canSend()) this.transmit(batch);
-      else this.putBack(batch);
+      if (!this.canSend()) this.putBack(batch);
+      else if (this.isTooLarge(batch)) this.split(batch);
+      else this.transmit(batch);
     }
+  }
+
+  /** A batch of an earlier link may be more than this one takes; a single reading is for the link to judge. */
+  private isTooLarge({ entries }: Batch): boolean {
+    return entries.length > 1 && sumBytes(entries) + entries.length + 1 > this.link.bounds.batchBytes;
   }
 
   /** Once a batch is due, everything goes, down to an empty outbox; only then do readings wait for company again. */
@@ -189,7 +196,8 @@ export class Sender {
     if (!this.isDue) return undefined;
     this.due = false;
     this.fresh = { readings: 0, bytes: 0 };
-    const { maxReadings, maxBytes } = this.options.batch;
+    const { maxReadings } = this.options.batch;
+    const maxBytes = Math.min(this.options.batch.maxBytes, this.link.bounds.batchBytes - 2);
     const entries = await this.options.outbox.peek(this.takenUpTo, { readings: maxReadings, bytes: maxBytes });
     const last = entries.at(-1);
     if (!last) return undefined;
@@ -284,7 +292,7 @@ export class Sender {
   private onTimeout(batch: Batch): void {
     this.putBack(batch);
     this.timeouts += 1;
-    if (this.timeouts >= DEAD_AFTER) {
+    if (this.timeouts >= this.link.bounds.deadAfter) {
       this.timeouts = 0;
       this.link.restart();
     }
