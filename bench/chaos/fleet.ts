@@ -8,21 +8,25 @@ const PATIENCE_MS = 60_000;
 
 export interface FleetOptions {
   url: string;
+  mqttUrl: string;
   tokens: readonly string[];
   plan: SeriesPlan;
   /** Of each device. */
   readingsPerSecond: number;
 }
 
-/** Devices that send at a steady rate, whether they are acknowledged or not. */
+/** Devices that send at a steady rate, whether they are acknowledged or not: every other one over MQTT. */
 export class Fleet {
   readonly senders: Sender[];
   private readonly ticking: NodeJS.Timeout[] = [];
   private failure: Error | undefined;
 
   constructor(private readonly options: FleetOptions) {
-    const { url, tokens, plan } = options;
-    this.senders = tokens.map((token, index) => new Sender(plan, index, { url, token }));
+    const { url, mqttUrl, tokens, plan } = options;
+    this.senders = tokens.map((token, index) => {
+      const transport = index % 2 === 0 ? 'socket' : 'mqtt';
+      return new Sender(plan, index, { url, token, transport, mqttUrl });
+    });
   }
 
   async start(): Promise<void> {

@@ -25,10 +25,14 @@ export class Sender implements Sent {
   private readonly reading: (n: number) => PlannedReading;
   private next = 0;
 
-  constructor(plan: SeriesPlan, index: number, { url, token }: { url: string; token: string }) {
+  constructor(
+    plan: SeriesPlan,
+    index: number,
+    way: { url: string; token: string; transport: 'socket' | 'mqtt'; mqttUrl: string },
+  ) {
     this.reading = readingsOf(plan, index);
     const outbox = new CountedOutbox((readings) => this.remember(plan, readings));
-    this.device = new FieldlineDevice({ url, token, outbox, ...LINK });
+    this.device = new FieldlineDevice({ ...way, outbox, ...LINK });
     this.device.on('receipt', ({ accepted }) => {
       this.receipts += accepted;
       this.pauses.receipt(performance.now());

@@ -53,7 +53,13 @@ export class Strikes {
   async run(strike: Strike): Promise<Outcome> {
     const { platform, tokens, readingsPerSecond, seconds, now } = this.options;
     const plan = { name: `strike-${++this.strikes}`, devices: tokens.length, sensors: 4, t0: now - 3_600_000 };
-    const fleet = new Fleet({ url: platform.house.url, tokens, plan, readingsPerSecond });
+    const fleet = new Fleet({
+      url: platform.house.url,
+      mqttUrl: platform.house.mqttUrl,
+      tokens,
+      plan,
+      readingsPerSecond,
+    });
     try {
       await fleet.start();
       await sleep(seconds * 1_000);
