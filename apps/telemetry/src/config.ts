@@ -28,6 +28,16 @@ export const TelemetryConfig = z.object({
     .min(1_048_576)
     .default(8_589_934_592)
     .describe('Bytes that the reading log may hold before senders are told to wait'),
+  COMMAND_HISTORY_DAYS: z.coerce
+    .number()
+    .min(1)
+    .default(30)
+    .describe('Days for which commands that have ended are kept'),
+  PRESENCE_HISTORY_DAYS: z.coerce
+    .number()
+    .min(1)
+    .default(30)
+    .describe("Days for which the history of devices' connections is kept"),
   RETENTION_DAYS: z.coerce.number().positive().default(3_650).describe('Age in days above which a reading is refused'),
 });
 export type TelemetryConfig = z.output<typeof TelemetryConfig>;

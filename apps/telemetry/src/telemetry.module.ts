@@ -9,6 +9,14 @@ import { Attributes } from './attributes/attributes.service.ts';
 import { PeoplesAttributes } from './attributes/peoples-attributes.service.ts';
 import { DeviceAccess } from './authorise/device-access.ts';
 import { CLOCK } from './clock.ts';
+import { CommandDelivery } from './commands/command-delivery.ts';
+import { COMMAND_HISTORY_MS, CommandHousekeeping } from './commands/command-housekeeping.ts';
+import { CommandSteps } from './commands/command-steps.ts';
+import { CommandStore } from './commands/command-store.ts';
+import { CommandWaiters } from './commands/command-waiters.ts';
+import { CommandsController } from './commands/commands.controller.ts';
+import { CommandMetrics } from './commands/commands.metrics.ts';
+import { Commands } from './commands/commands.service.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
 import { TELEMETRY } from './data-source-name.ts';
 import { FirstReadings } from './ingest/first-readings.ts';
@@ -19,11 +27,18 @@ import { TelemetryController } from './ingest/telemetry.controller.ts';
 import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
 import { Connections } from './link/connections.ts';
 import { DeviceLinks } from './link/device-links.ts';
+import { Replica } from './link/replica.ts';
 import { MQTT_HANDLERS, type DeviceApiHandlers } from './link/mqtt/topics.ts';
 import { DeviceEvents } from './live/device-events.ts';
 import { JobFollowers } from './live/job-followers.ts';
 import { LiveGateway } from './live/live.gateway.ts';
 import { Viewers } from './live/viewers.ts';
+import { ConnectionStore } from './presence/connection-store.ts';
+import { ConnectionController } from './presence/connection.controller.ts';
+import { InactivityTimes } from './presence/inactivity-times.ts';
+import { PeoplesConnections } from './presence/peoples-connections.service.ts';
+import { PRESENCE_HISTORY_MS, PresenceWatch } from './presence/presence-watch.ts';
+import { Presence } from './presence/presence.service.ts';
 import { DeadLettersController } from './query/dead-letters.controller.ts';
 import { ReadingsController } from './query/readings.controller.ts';
 import { ReadingsService } from './query/readings.service.ts';
@@ -45,8 +60,14 @@ const ROLE_PARTS: Record<
   ingress: { controllers: [TelemetryController], providers: [AttributesDelivery, TelemetryGateway] },
   writer: { controllers: [], providers: [] },
   query: {
-    controllers: [AttributesController, ReadingsController, DeadLettersController],
-    providers: [PeoplesAttributes, ReadingsService, LiveGateway],
+    controllers: [
+      AttributesController,
+      CommandsController,
+      ConnectionController,
+      ReadingsController,
+      DeadLettersController,
+    ],
+    providers: [PeoplesAttributes, PeoplesConnections, ReadingsService, LiveGateway],
   },
 };
 
@@ -78,6 +99,9 @@ export class TelemetryModule {
         Connections,
         DeviceLinks,
         DeviceEvents,
+        Replica,
+        ...commandProviders(config),
+        ...presenceProviders(config),
         AttributeStore,
         Attributes,
         { provide: CLOCK, useValue: Date.now },
@@ -123,6 +147,26 @@ const storageProviders = (config: TelemetryConfig, storage: Storage): Provider[]
   { provide: STORAGE, inject: [LOGGER], useFactory: (logger: Log) => openStorage(config, storage, logger) },
   { provide: READING_LOG, inject: [STORAGE], useFactory: ({ log }: OpenedStorage) => log },
   { provide: READING_STORE, inject: [STORAGE], useFactory: ({ store }: OpenedStorage) => store },
+];
+
+/** Whatever a replica does, it may hold a link, or somebody may wait for a device on it. */
+const commandProviders = (config: TelemetryConfig): Provider[] => [
+  { provide: COMMAND_HISTORY_MS, useValue: config.COMMAND_HISTORY_DAYS * MS_PER_DAY },
+  CommandMetrics,
+  CommandStore,
+  CommandSteps,
+  CommandDelivery,
+  CommandWaiters,
+  Commands,
+  CommandHousekeeping,
+];
+
+const presenceProviders = (config: TelemetryConfig): Provider[] => [
+  { provide: PRESENCE_HISTORY_MS, useValue: config.PRESENCE_HISTORY_DAYS * MS_PER_DAY },
+  ConnectionStore,
+  InactivityTimes,
+  Presence,
+  PresenceWatch,
 ];
 
 const ingestProviders = (config: TelemetryConfig): Provider[] => [

@@ -107,12 +107,30 @@ export const LinkMessage = z.discriminatedUnion('type', [
   /** A new link of the device: links of `via` that were there before it, on any replica, end. */
   z.object({ type: z.literal('opened'), link: z.uuid(), via: z.enum(['mqtt', 'socket', 'http', 'gateway']) }),
   z.object({ type: z.literal('command'), command: CommandView }),
+  /** Who could send the device a command that somebody on replica `asker` waits for? Known by `request`. */
+  z.object({ type: z.literal('command-wanted'), request: z.uuid(), asker: z.uuid() }),
+  /** That link of the device has ended: another one that is still there is what it is connected by. */
+  z.object({ type: z.literal('closed'), link: z.uuid() }),
   z.object({ type: z.literal('attributes') }),
   z.object({ type: z.literal('firmware') }),
   /** Something for the device as it is, from its master or agent; `payload` is base64. */
   z.object({ type: z.literal('relay'), from: z.uuid(), topic: z.string(), payload: z.string() }),
 ]);
 export type LinkMessage = z.output<typeof LinkMessage>;
+
+/** What replicas say to one of them about a command that somebody waits for. */
+export const ReplicaMessage = z.discriminatedUnion('type', [
+  /** To who asked: the device is linked to `replica` and takes commands. */
+  z.object({ type: z.literal('offer'), request: z.uuid(), replica: z.uuid() }),
+  /** To who offered it: send this one. */
+  z.object({ type: z.literal('send'), command: CommandView }),
+  /** To who waits for it. */
+  z.object({ type: z.literal('ended'), command: CommandView }),
+]);
+export type ReplicaMessage = z.output<typeof ReplicaMessage>;
+
+/** The subject on which {@link ReplicaMessage}s for one replica go. */
+export const replicaSubject = (replicaId: string): string => `replicas.${replicaId}`;
 
 /** The subject on which {@link LinkMessage}s for a device go to the replica that holds its link. */
 export const linkSubject = (deviceId: string): string => `link.${deviceId}`;

@@ -52,6 +52,11 @@ export class DeviceLinks {
     return linked?.links.findLast((link) => linked.ready.get(link)?.has(topic));
   }
 
+  /** The link that the device is connected by to this replica. */
+  newest(deviceId: string): DeviceLink | undefined {
+    return this.linked.get(deviceId)?.links.at(-1);
+  }
+
   /** The link is there. Takes over from older ones of its kind. */
   open(link: DeviceLink): void {
     const linked = this.linked.get(link.device.id) ?? this.listenFor(link.device.id);
@@ -65,6 +70,7 @@ export class DeviceLinks {
     const linked = this.linked.get(link.device.id);
     if (!linked?.links.includes(link)) return;
     const topics = linked.ready.get(link) ?? new Set();
+    if (topics.has(topic)) return;
     linked.ready.set(link, topics.add(topic));
     for (const { ready } of this.listeners) ready?.(link, topic);
   }
