@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '#platform';
 
 /** In place of the id of a device: any of them may have changed. */
 const ALL = '*';
@@ -15,11 +16,12 @@ export class CacheByDevice<V extends object> {
 
   /** @param deviceOf The id of the device that an answer is about. */
   constructor(
-    options: { max: number; ttl: number },
+    { max, ttl }: { max: number; ttl: number },
     private readonly deviceOf: (answer: V) => string,
   ) {
     this.answers = new LRUCache<string, V>({
-      ...options,
+      ...upTo(max),
+      ttl,
       noDisposeOnSet: true,
       dispose: (answer, key) => {
         this.unlist(deviceOf(answer), key);

@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { CodedError, type DevicePrincipal, type ErrorCode } from '#contracts';
 import { BUS, Events, RpcClient, type Bus, type Unsubscribe } from '#messaging';
+import { upTo } from '#platform';
 import { CacheByDevice } from './cache-by-device.ts';
 import type { PresentedCredentials } from './presented-credentials.ts';
 
@@ -27,7 +28,7 @@ export class DeviceCredentials implements OnApplicationShutdown {
     { max: MAX_ENTRIES, ttl: BELIEVED_MS },
     ({ device }) => device.id,
   );
-  private readonly refused = new LRUCache<string, CodedError>({ max: MAX_ENTRIES, ttl: REFUSED_MS });
+  private readonly refused = new LRUCache<string, CodedError>({ ...upTo(MAX_ENTRIES), ttl: REFUSED_MS });
   private readonly listeners = new Set<(revoked: RevokedCredential) => void>();
   private readonly subscriptions: Unsubscribe[];
   /** Grows whenever refusals are forgotten: one that was on its way meanwhile is not kept. */

@@ -1,3 +1,4 @@
+export * from './cache-bound.ts';
 export * from './config.ts';
 export * from './entity-tag.ts';
 export * from './error-shapes.ts';

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '#platform';
 import { networkOf } from '#platform';
 
 const MINUTE_MS = 60_000;
@@ -12,7 +13,7 @@ interface Bucket {
 
 /** A token bucket for each address: `perMinute` at once, refilled evenly within a minute. */
 export class AddressRate {
-  private readonly buckets = new LRUCache<string, Bucket>({ max: MAX_ADDRESSES });
+  private readonly buckets = new LRUCache<string, Bucket>(upTo(MAX_ADDRESSES));
 
   constructor(
     private readonly perMinute: number,

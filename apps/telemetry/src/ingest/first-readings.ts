@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { DeviceRef } from '#contracts';
 import { Events, RpcClient, type Unsubscribe } from '#messaging';
-import { LOGGER, type Log } from '#platform';
+import { LOGGER, upTo, type Log } from '#platform';
 
 /** How long it is remembered that a device was told of, in ms: a living connection goes on knowing its device as it was. */
 const REMEMBERED_MS = 600_000;
@@ -16,7 +16,7 @@ const AT_ONCE = 32;
  */
 @Injectable()
 export class FirstReadings implements OnApplicationShutdown {
-  private readonly told = new LRUCache<string, true>({ max: MAX_DEVICES, ttl: REMEMBERED_MS });
+  private readonly told = new LRUCache<string, true>({ ...upTo(MAX_DEVICES), ttl: REMEMBERED_MS });
   private readonly telling = new Set<string>();
   private readonly unsubscribe: Unsubscribe;
 

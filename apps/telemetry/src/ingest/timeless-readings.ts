@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { upTo } from '#platform';
 import type { ParsedReading } from './parse-reading.ts';
 
 const SENSORS_REMEMBERED = 100_000;
@@ -13,8 +14,8 @@ const RESEND_MS = 600_000;
  * is recognised. Kept in this process only: whoever wants resends to be harmless whatever happens sends timestamps.
  */
 export class TimelessReadings {
-  private readonly lastTs = new LRUCache<string, number>({ max: SENSORS_REMEMBERED });
-  private readonly stamped = new LRUCache<string, Map<number, number>>({ max: BATCHES_REMEMBERED, ttl: RESEND_MS });
+  private readonly lastTs = new LRUCache<string, number>(upTo(SENSORS_REMEMBERED));
+  private readonly stamped = new LRUCache<string, Map<number, number>>({ ...upTo(BATCHES_REMEMBERED), ttl: RESEND_MS });
 
   /** Sets the timestamps of one device's readings that have none. `batch` identifies a batch that can be sent again. */
   stamp(deviceId: string, readings: readonly ParsedReading[], now: number, batch: string | undefined): void {
