@@ -15,6 +15,7 @@ const NEEDED = [
   { server: 'mongodb', variable: 'MONGODB_URL', get: INSTALL },
   { server: 'nats', variable: 'NATS_URL', get: INSTALL },
   { server: 'nginx', get: INSTALL },
+  { server: 'thingsboard-clients', get: 'sudo apt-get install python3-venv, then sudo scripts/servers install' },
   { server: 'chromium', variable: 'CHROMIUM_PATH', get: 'sudo apt-get install chromium' },
 ];
 

@@ -7,7 +7,16 @@ declare const describe: typeof import('@jest/globals').describe;
 declare const test: typeof import('@jest/globals').test;
 
 /** What a suite can need; `own-` stands for one that the suite starts, kills and restarts itself. */
-export type Need = 'mysql' | 'mongodb' | 'nats' | 'nginx' | 'chromium' | 'own-mysql' | 'own-mongodb' | 'own-nats';
+export type Need =
+  | 'mysql'
+  | 'mongodb'
+  | 'nats'
+  | 'nginx'
+  | 'chromium'
+  | 'thingsboard-clients'
+  | 'own-mysql'
+  | 'own-mongodb'
+  | 'own-nats';
 
 const IS_THERE: Record<Need, () => boolean> = {
   mysql: () => mysqlUrl() !== undefined,
@@ -15,6 +24,7 @@ const IS_THERE: Record<Need, () => boolean> = {
   nats: () => Boolean(process.env['NATS_URL']) || hasOwn('nats'),
   nginx: () => hasOwn('nginx'),
   chromium: () => chromiumPath() !== undefined,
+  'thingsboard-clients': () => hasOwn('thingsboard-clients'),
   'own-mysql': () => hasOwn('mysql'),
   'own-mongodb': () => hasOwn('mongodb'),
   'own-nats': () => hasOwn('nats'),

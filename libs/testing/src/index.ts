@@ -9,6 +9,7 @@ export { startNginx, type Nginx, type NginxOptions } from './nginx.ts';
 export { type OwnServer, type OwnServerOptions } from './own-server.ts';
 export { projectFolder } from './project-folder.ts';
 export { spawnService, type ServiceOptions } from './service.ts';
+export { startThingsboardClient, type ThingsboardClient } from './thingsboard-client.ts';
 export { tempDir, type TempDir } from './temp-dir.ts';
 export { waitUntil, type WaitOptions } from './wait-until.ts';
 export * from './mortal-worker.ts';

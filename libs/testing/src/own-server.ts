@@ -8,7 +8,7 @@ import { tempDir } from './temp-dir.ts';
 /** The command that knows where each server's program is and how to start it. */
 const SERVERS = join(projectFolder, 'scripts', 'servers');
 
-export type ServerName = 'mysql' | 'mongodb' | 'nats' | 'nginx';
+export type ServerName = 'mysql' | 'mongodb' | 'nats' | 'nginx' | 'thingsboard-clients';
 
 /** A server of the test's own, on 127.0.0.1. */
 export interface OwnServer {
