@@ -2,7 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { LRUCache } from 'lru-cache';
 import type { ConnectionView, DeviceRef, LinkMessage } from '#contracts';
 import { Events, type Unsubscribe } from '#messaging';
-import { LOGGER, type Log } from '#platform';
+import { LOGGER, upTo, type Log } from '#platform';
 import { CLOCK, type Clock } from '../clock.ts';
 import type { DeviceLink } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';
@@ -37,9 +37,9 @@ const KEPT_CHARS = { reason: 512, topic: 1_024, payload: 4_096, clientId: 256, p
 export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly waiting = new Map<string, PresenceNews[]>();
   private readonly inactive = new WeakSet<DeviceLink>();
-  private readonly heardAt = new LRUCache<string, number>({ max: 50_000, ttl: HEARD_EVERY_MS });
-  private readonly refusals = new LRUCache<string, { count: number }>({ max: 10_000, ttl: 60_000 });
-  private readonly forgotten = new LRUCache<string, true>({ max: 10_000, ttl: FORGOTTEN_MS });
+  private readonly heardAt = new LRUCache<string, number>({ ...upTo(50_000), ttl: HEARD_EVERY_MS });
+  private readonly refusals = new LRUCache<string, { count: number }>({ ...upTo(10_000), ttl: 60_000 });
+  private readonly forgotten = new LRUCache<string, true>({ ...upTo(10_000), ttl: FORGOTTEN_MS });
   private readonly subscriptions: Unsubscribe[] = [];
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
@@ -113,10 +113,11 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
     return connectionView(isFresher && link ? { ...row, lastSeen: laterOf(row.lastSeen, link.lastSeen) } : row);
   }
 
-  /** The device is connected by this link, as was or was not known. */
+  /** The device is connected by this link, as was or was not known. One that is a request is one of many: it was heard of. */
   isThere(link: DeviceLink): void {
     this.inactive.delete(link);
-    this.add(link.device.id, { kind: 'online', at: this.now(), link: factsOf(link) });
+    if (isRequest(link)) this.heard(link.device, link);
+    else this.add(link.device.id, { kind: 'online', at: this.now(), link: factsOf(link) });
   }
 
   /** Every device of this replica is connected: others took the replica for dead. */
@@ -156,9 +157,14 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   private hasEnded(link: DeviceLink, reason: string): void {
+    if (isRequest(link)) {
+      this.heard(link.device, link);
+      return;
+    }
     const at = this.now();
     const other = this.links.newest(link.device.id);
-    if (other) this.add(link.device.id, { kind: 'online', at, link: factsOf(other), instead: link.id });
+    if (other && !isRequest(other))
+      this.add(link.device.id, { kind: 'online', at, link: factsOf(other), instead: link.id });
     else if (!this.inactive.has(link)) this.isOffline(link, at, reason);
   }
 
@@ -253,3 +259,6 @@ const factsOf = ({ id, via, address, protocol, clientId, lastSeen }: DeviceLink)
   clientId: clientId === null ? null : kept(clientId, KEPT_CHARS.clientId),
   lastSeen,
 });
+
+/** A request that waits for something to tell the device ends with the first thing that it is told, and the device makes another one. */
+const isRequest = (link: DeviceLink): link is DeviceLink & { via: 'http' } => link.via === 'http';
