@@ -25,6 +25,7 @@ import { CustomersHandlers } from './customers/customers.handlers.ts';
 import { Customers } from './customers/customers.service.ts';
 import { REGISTRY } from './data-source-name.ts';
 import { DeviceAccess } from './devices/device-access.ts';
+import { DevicesOfProfile } from './devices/devices-of-profile.ts';
 import { DevicesOnDemand } from './devices/devices-on-demand.ts';
 import { DevicesController } from './devices/devices.controller.ts';
 import { DevicesHandlers } from './devices/devices.handlers.ts';
@@ -37,6 +38,7 @@ import { PeopleHandlers } from './people/people.handlers.ts';
 import { People } from './people/people.service.ts';
 import { UserDirectory } from './people/user-directory.ts';
 import { AssetProfilesController, DeviceProfilesController } from './profiles/profiles.controller.ts';
+import { ProfilesHandlers } from './profiles/profiles.handlers.ts';
 import { PROFILES } from './profiles/profiles.providers.ts';
 import { RelationsController } from './relations/relations.controller.ts';
 import { Relations } from './relations/relations.service.ts';
@@ -60,6 +62,7 @@ export class RegistryModule {
         CustomersHandlers,
         DeviceProfilesController,
         AssetProfilesController,
+        ProfilesHandlers,
         AssetsController,
         RelationsController,
         AuditController,
@@ -87,6 +90,7 @@ export class RegistryModule {
         Devices,
         DeviceAccess,
         DevicesOnDemand,
+        DevicesOfProfile,
         FirstHeard,
         Credentials,
         CredentialVerification,

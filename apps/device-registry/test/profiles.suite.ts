@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { AuditEntryEntity } from '../src/audit/audit-entry.entity.ts';
 import { person, startRegistry, type Json, type StartedRegistry } from './started-registry.ts';
 
 /** What the registry promises of the profiles of devices and of assets, over HTTP. */
@@ -27,6 +28,7 @@ export function profilesSuite(database: () => Promise<string>): void {
         name: 'Boiler',
         description: 'Hot water',
         attributes: { maker: { name: 'Ä' } },
+        ...(kind === 'device-profiles' ? { inactivitySeconds: null } : {}),
         createdAt: expect.any(Number),
         updatedAt: expect.any(Number),
         version: 1,
@@ -126,6 +128,34 @@ export function profilesSuite(database: () => Promise<string>): void {
     test.each(['limit=0', 'sort=id', 'cursor=x', 'unknown=1', 'q='])('lists refuse %s', async (query) => {
       expect((await registry.call(admin, `GET ${path}?${query}`)).body.code).toBe('INVALID_INPUT');
     });
+  });
+
+  test('a device profile says how long its devices may be silent, and takes it back', async () => {
+    const path = '/api/device-profiles';
+    const make = (document: object) =>
+      registry.call(admin, `POST ${path}`, { body: { name: randomUUID(), ...document } });
+    const made = (await make({ inactivitySeconds: 600 })).body;
+    expect(made['inactivitySeconds']).toBe(600);
+    const patch = async (body: object) => (await registry.call(admin, `PATCH ${path}/${made.id}`, { body })).body;
+    expect(await patch({ description: 'X' })).toMatchObject({ inactivitySeconds: 600, version: 2 });
+    expect(await patch({ inactivitySeconds: 31_536_000 })).toMatchObject({ inactivitySeconds: 31_536_000 });
+    expect(await patch({ inactivitySeconds: null })).toMatchObject({ inactivitySeconds: null, description: 'X' });
+    expect((await registry.call(admin, `GET ${path}/${made.id}`)).body['inactivitySeconds']).toBeNull();
+    const { items } = (await registry.call(admin, `GET ${path}?q=${made.name}`)).body;
+    expect(items).toMatchObject([{ id: made.id, inactivitySeconds: null }]);
+    for (const inactivitySeconds of [0, -1, 1.5, 31_536_001, '60']) {
+      expect((await make({ inactivitySeconds })).body.code).toBe('INVALID_INPUT');
+      expect(await patch({ inactivitySeconds })).toMatchObject({ status: 422 });
+    }
+    const changes = await registry.dataSource.manager.findBy(AuditEntryEntity, { subjectId: made.id });
+    expect(changes.map((entry) => entry.changes?.['inactivitySeconds'] ?? null)).toEqual([
+      null,
+      null,
+      { from: 600, to: 31_536_000 },
+      { from: 31_536_000, to: null },
+    ]);
+    const ofAssets = { body: { name: randomUUID(), inactivitySeconds: 600 } };
+    expect((await registry.call(admin, 'POST /api/asset-profiles', ofAssets)).body.code).toBe('INVALID_INPUT');
   });
 
   test.each([

@@ -2,6 +2,7 @@ import { describe } from '@jest/globals';
 import { describeWith, freshMysqlDatabase, tempDir } from '#testing';
 import { assetsSuite } from './assets.suite.ts';
 import { auditSuite } from './audit.suite.ts';
+import { childrenSuite } from './children.suite.ts';
 import { claimsSuite } from './claims.suite.ts';
 import { credentialsSuite } from './credentials.suite.ts';
 import { customersSuite } from './customers.suite.ts';
@@ -58,6 +59,9 @@ function suites(database: Database): void {
   });
   describe('credentials of MQTT and certificates', () => {
     mqttCredentialsSuite(database);
+  });
+  describe('devices behind gateways', () => {
+    childrenSuite(database);
   });
   describe('requests of other services', () => {
     requestsSuite(database);

@@ -3,14 +3,16 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { CodedError, type Actor, type DeviceRef } from '#contracts';
 import { Events } from '#messaging';
-import { inTransaction, isUniqueViolation } from '#sql';
+import { inTransaction, isUniqueViolation, sharedLock } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
 import { DerivedTokens } from '../credentials/derived-tokens.ts';
 import { CustomerEntity } from '../customers/customer.entity.ts';
 import { REGISTRY } from '../data-source-name.ts';
+import { deviceProfileOf } from '../profiles/profile-on-demand.ts';
 import { insertDevice, lockedDevice, type NewDevice } from './device-rows.ts';
 import { DeviceEntity } from './device.entity.ts';
 import { deviceRef } from './device.schemas.ts';
+import { checkChain } from './masters.ts';
 
 const ATTEMPTS = 20;
 
@@ -34,6 +36,23 @@ export class DevicesOnDemand {
       ownerId: userId,
       defaultOf: userId,
     }));
+    return deviceRef(device);
+  }
+
+  /**
+   * The device of this name behind a gateway; one that is new belongs to whom the gateway belongs to, and has the profile of that name,
+   * which is made if need be. Throws `NOT_A_GATEWAY`, `DEVICE_LIMIT_REACHED`, `INVALID_INPUT` behind too many others.
+   */
+  async child(gatewayId: string, name: string, profile: string | undefined): Promise<DeviceRef> {
+    const actor = { kind: 'device', id: gatewayId } as const;
+    requireGateway(gatewayId, await this.dataSource.manager.findOneBy(DeviceEntity, { id: gatewayId }));
+    const find = () => this.dataSource.manager.findOneBy(DeviceEntity, { masterId: gatewayId, name });
+    const { device } = await this.findOrMake(actor, find, async (manager) => {
+      const { customerId, ownerId } = await gatewayOf(manager, gatewayId);
+      const profileId =
+        profile === undefined ? null : await deviceProfileOf(manager, profile, { actor, now: this.now() });
+      return { name, kind: 'direct', customerId, ownerId, masterId: gatewayId, profileId, state: 'provisioned' };
+    });
     return deviceRef(device);
   }
 
@@ -103,6 +122,23 @@ export class DevicesOnDemand {
 const existingCustomer = async (manager: EntityManager, id: string | null): Promise<string | null> =>
   id !== null && (await manager.existsBy(CustomerEntity, { id })) ? id : null;
 
+/** A gateway that stays one, and with whom it is, until the end of the transaction. */
+async function gatewayOf(manager: EntityManager, id: string): Promise<DeviceEntity> {
+  const held = await manager.findOne(DeviceEntity, { where: { id }, lock: sharedLock(manager) });
+  const gateway = requireGateway(id, held);
+  await checkChain(manager, gateway, null);
+  return gateway;
+}
+
+function requireGateway(id: string, device: DeviceEntity | null): DeviceEntity {
+  if (device?.kind === 'gateway') return device;
+  throw new CodedError(
+    'NOT_A_GATEWAY',
+    `The device ${id} is no gateway: whoever manages it can make it one (PATCH /api/devices/:id {"kind": "gateway"}).`,
+  );
+}
+
 /** Was somebody else faster? */
 const isTaken = (error: unknown): boolean =>
-  isUniqueViolation(error) || (error instanceof CodedError && error.code === 'MAC_TAKEN');
+  isUniqueViolation(error) ||
+  (error instanceof CodedError && (error.code === 'MAC_TAKEN' || error.code === 'CONFLICT'));

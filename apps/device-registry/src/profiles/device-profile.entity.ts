@@ -8,5 +8,5 @@ import { ProfileEntity } from './profile.entity.ts';
 export class DeviceProfileEntity extends ProfileEntity {
   /** How long such a device may be silent before it counts as offline; null: as long as the platform says. */
   @Column(column.integer({ name: 'inactivity_seconds', nullable: true }))
-  inactivitySeconds: number | null;
+  declare inactivitySeconds: number | null;
 }

@@ -1,12 +1,15 @@
 import type { EntityManager, EntityTarget } from 'typeorm';
+import type { z } from 'zod';
 import { invalidInput } from '#platform';
 import { AssetProfileEntity } from './asset-profile.entity.ts';
 import { DeviceProfileEntity } from './device-profile.entity.ts';
 import type { ProfileEntity } from './profile.entity.ts';
+import { DeviceProfileDocument, ProfileDocument } from './profile.schemas.ts';
 
 /** What differs between profiles of devices and of assets. */
 export interface ProfileKind {
   entity: EntityTarget<ProfileEntity>;
+  document: z.ZodType<ProfileDocument>;
   subject: 'device-profile' | 'asset-profile';
   /** As people are told of it. */
   called: string;
@@ -18,6 +21,7 @@ export interface ProfileKind {
 
 export const DEVICE_PROFILE: ProfileKind = {
   entity: DeviceProfileEntity,
+  document: DeviceProfileDocument,
   subject: 'device-profile',
   called: 'device profile',
   path: '/api/device-profiles',
@@ -26,6 +30,7 @@ export const DEVICE_PROFILE: ProfileKind = {
 
 export const ASSET_PROFILE: ProfileKind = {
   entity: AssetProfileEntity,
+  document: ProfileDocument,
   subject: 'asset-profile',
   called: 'asset profile',
   path: '/api/asset-profiles',

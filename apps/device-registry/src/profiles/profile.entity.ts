@@ -19,6 +19,9 @@ export abstract class ProfileEntity {
   @Column(column.json())
   attributes: Record<string, unknown>;
 
+  /** Of device profiles only, where it is a column. */
+  declare inactivitySeconds?: number | null;
+
   /** Grows by one with every change. */
   @Column(column.integer({ default: 1 }))
   version: number;

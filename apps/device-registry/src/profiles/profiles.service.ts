@@ -8,8 +8,9 @@ import { narrowToNamesFrom } from '../prefix.ts';
 import type { ProfileKind } from './profile-kinds.ts';
 import type { ProfileEntity } from './profile.entity.ts';
 import {
-  ProfileDocument,
+  ofDevices,
   profileView,
+  type ProfileDocument,
   type ProfilePatch,
   type ProfileQuery,
   type ProfileView,
@@ -71,7 +72,7 @@ export class Profiles {
     return inTransaction(this.dataSource, async (manager) => {
       const before = await this.locked(manager, id);
       requireMatch(ifMatch, before.version);
-      const document = ProfileDocument.parse(mergePatch(documentOf(before), patch));
+      const document = this.kind.document.parse(mergePatch(documentOf(before), patch));
       const change = { ...columnsOf(document), version: before.version + 1, updatedAt: new Date(now) };
       await this.orNameTaken(document.name, () => manager.update(this.kind.entity, { id }, change as object));
       const after = { ...before, ...change };
@@ -133,15 +134,11 @@ export class Profiles {
   }
 }
 
-const columnsOf = ({ name, description, attributes }: ProfileDocument) => ({
-  name,
-  sortName: name.toLowerCase(),
-  description,
-  attributes,
-});
+const columnsOf = ({ name, ...columns }: ProfileDocument) => ({ name, sortName: name.toLowerCase(), ...columns });
 
-const documentOf = ({ name, description, attributes }: ProfileDocument): ProfileDocument => ({
+const documentOf = ({ name, description, attributes, ...row }: ProfileDocument): ProfileDocument => ({
   name,
   description,
   attributes,
+  ...ofDevices(row),
 });
