@@ -1,6 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { join } from 'node:path';
-import { LOGGER, type Log } from '#platform';
+import { LOGGER, type Log, type ServiceConfig } from '#platform';
 import { SqlModule } from '#sql';
 import { AttributeStore } from './attributes/attribute-store.ts';
 import { AttributesController } from './attributes/attributes.controller.ts';
@@ -19,6 +19,7 @@ import { CommandMetrics } from './commands/commands.metrics.ts';
 import { Commands } from './commands/commands.service.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
 import { TELEMETRY } from './data-source-name.ts';
+import { FIRMWARE_PROVIDERS } from './firmware/firmware.providers.ts';
 import { FirstReadings } from './ingest/first-readings.ts';
 import { IngestLimits } from './ingest/ingest-limits.ts';
 import { Ingest } from './ingest/ingest.ts';
@@ -27,7 +28,12 @@ import { TelemetryController } from './ingest/telemetry.controller.ts';
 import { TelemetryGateway } from './ingest/telemetry.gateway.ts';
 import { Connections } from './link/connections.ts';
 import { DeviceLinks } from './link/device-links.ts';
+import { DeviceSockets } from './link/device-sockets.ts';
 import { Replica } from './link/replica.ts';
+import { MqttEndpoint } from './link/mqtt/mqtt.endpoint.ts';
+import { MQTT_LISTENERS, MqttListeners, type MqttListenerOptions } from './link/mqtt/mqtt.listeners.ts';
+import { MqttMetrics } from './link/mqtt/mqtt.metrics.ts';
+import { Relay } from './link/mqtt/relay.ts';
 import { MQTT_HANDLERS, type DeviceApiHandlers } from './link/mqtt/topics.ts';
 import { DeviceEvents } from './live/device-events.ts';
 import { JobFollowers } from './live/job-followers.ts';
@@ -51,13 +57,18 @@ import { TelemetryMetrics } from './telemetry.metrics.ts';
 import { ReadingWriter } from './writer/writer.ts';
 
 const MS_PER_DAY = 86_400_000;
+/** The port that MQTT is registered for. */
+const MQTT_PORT = 1883;
 
 /** What each role adds to a replica. */
 const ROLE_PARTS: Record<
   TelemetryRole,
   { controllers: NonNullable<DynamicModule['controllers']>; providers: Provider[] }
 > = {
-  ingress: { controllers: [TelemetryController], providers: [AttributesDelivery, TelemetryGateway] },
+  ingress: {
+    controllers: [TelemetryController],
+    providers: [AttributesDelivery, TelemetryGateway, MqttMetrics, Relay, MqttEndpoint, MqttListeners],
+  },
   writer: { controllers: [], providers: [] },
   query: {
     controllers: [
@@ -74,7 +85,7 @@ const ROLE_PARTS: Record<
 /** Ingestion, the log, the writer, the store, questions and viewers. */
 @Module({})
 export class TelemetryModule {
-  static register(config: TelemetryConfig, storage: Storage): DynamicModule {
+  static register(config: TelemetryConfig & MqttAddress, storage: Storage): DynamicModule {
     const parts = config.ROLES.map((role) => ROLE_PARTS[role]);
     return {
       module: TelemetryModule,
@@ -83,6 +94,7 @@ export class TelemetryModule {
       providers: [
         ...storageProviders(config, storage),
         ...ingestProviders(config),
+        { provide: MQTT_LISTENERS, useValue: mqttListenersOf(config, storage) },
         { provide: IS_WRITER, useValue: config.ROLES.includes('writer') },
         {
           provide: ReadingWriter,
@@ -104,6 +116,7 @@ export class TelemetryModule {
         ...presenceProviders(config),
         AttributeStore,
         Attributes,
+        ...FIRMWARE_PROVIDERS,
         { provide: CLOCK, useValue: Date.now },
         { provide: MQTT_HANDLERS, useValue: {} satisfies DeviceApiHandlers },
         Viewers,
@@ -115,6 +128,23 @@ export class TelemetryModule {
     };
   }
 }
+
+/** Where a service listens, and behind how many proxies. */
+type MqttAddress = Pick<ServiceConfig, 'HOST' | 'TRUST_PROXY'>;
+
+/** One process alone goes on without MQTT where nobody has asked for its port and somebody else has it. */
+const mqttListenersOf = (config: TelemetryConfig & MqttAddress, { kind }: Storage): MqttListenerOptions => ({
+  host: config.HOST,
+  port: config.MQTT_PORT === undefined ? MQTT_PORT : config.MQTT_PORT,
+  portIsOptional: config.MQTT_PORT === undefined && kind === 'files',
+  tlsPort: config.MQTT_TLS_PORT,
+  tls:
+    config.MQTT_TLS_CERT === undefined || config.MQTT_TLS_KEY === undefined
+      ? undefined
+      : { certificate: config.MQTT_TLS_CERT, key: config.MQTT_TLS_KEY, clientAuthority: config.MQTT_TLS_CLIENT_CA },
+  proxyProtocol: config.MQTT_PROXY_PROTOCOL,
+  trustedProxies: config.TRUST_PROXY,
+});
 
 /** Injection symbol of the log and the store of this replica. */
 const STORAGE = Symbol('STORAGE');

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { LRUCache } from 'lru-cache';
 import type { CommandView, LinkMessage } from '#contracts';
 import { BUS, type Bus, type Unsubscribe } from '#messaging';
-import { LOGGER, type Log } from '#platform';
+import { LOGGER, upTo, type Log } from '#platform';
 import { CLOCK, type Clock } from '../clock.ts';
 import type { DeviceLink, Topic } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';
@@ -20,7 +20,7 @@ const MOST_DEVICES = 500;
 /** When what could not be looked for is looked for again, in ms. */
 const AGAIN_MS = 2_000;
 /** Commands whose numbers are remembered, and for how long in ms; others are looked up. */
-const REMEMBERED = { max: 20_000, ttl: 300_000 };
+const REMEMBERED = { ...upTo(20_000), ttl: 300_000 };
 
 /** Sends commands over the links of this replica: what somebody waits for at once, what is kept in order once the device takes it. */
 @Injectable()

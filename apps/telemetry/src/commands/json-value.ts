@@ -11,7 +11,7 @@ const HALF_CHARACTER = /\p{Surrogate}/u;
 export function jsonProblem(value: unknown): string | undefined {
   const problem = shapeProblem(value, 1);
   if (problem !== undefined) return problem;
-  const bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
+  const bytes = Buffer.byteLength(JSON.stringify(value ?? null));
   return bytes > MAX_JSON_BYTES
     ? `has ${String(bytes)} bytes as JSON, at most ${String(MAX_JSON_BYTES)} are taken`
     : undefined;

@@ -1,9 +1,10 @@
-import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Inject, Ip, Post, Res } from '@nestjs/common';
 import { ApiBasicAuth, ApiBearerAuth, ApiBody, ApiHeader, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { Authenticator, credentialsOf } from '#access';
 import { CodedError, ReadingsPayload, Receipt, type Principal, type Receipt as ReceiptType } from '#contracts';
 import { Public } from '#platform';
+import { Presence } from '../presence/presence.service.ts';
 import { Ingest } from './ingest.ts';
 import { IngestLimits } from './ingest-limits.ts';
 
@@ -20,6 +21,7 @@ export class TelemetryController {
   constructor(
     @Inject(Ingest) private readonly ingest: Ingest,
     @Inject(IngestLimits) private readonly limits: IngestLimits,
+    @Inject(Presence) private readonly presence: Presence,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
   ) {}
 
@@ -42,9 +44,11 @@ export class TelemetryController {
     @Headers('authorization') authorization: string | undefined,
     @Headers('x-batch-id') batchId: string | undefined,
     @Body() payload: unknown,
+    @Ip() address: string,
     @Res({ passthrough: true }) response: Response,
   ): Promise<ReceiptType> {
     const principal = await this.callerOf(authorization, response);
+    if (principal.kind === 'device') this.presence.heard(principal.device, { via: 'http', address });
     this.limits.take(principal);
     try {
       if (payload === undefined)

@@ -3,7 +3,7 @@ import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '
 import type { Namespace } from 'socket.io';
 import { Authenticator } from '#access';
 import { CodedError, type Receipt, type Refusal } from '#contracts';
-import { LOGGER, type Log } from '#platform';
+import { LOGGER, toCoded, type Log } from '#platform';
 import { Connections } from '../link/connections.ts';
 import {
   ackOf,
@@ -14,6 +14,7 @@ import {
   SocketConnection,
   type OurSocket,
 } from '../link/socket-connection.ts';
+import { checkListens, DeviceSockets } from '../link/device-sockets.ts';
 import { Ingest } from './ingest.ts';
 import { IngestLimits } from './ingest-limits.ts';
 
@@ -23,12 +24,13 @@ const REJECTION_BYTES = 160;
 
 /**
  * Readings over socket.io, namespace `/telemetry`: event `readings` with one reading or an array, optionally `{batchId}`, and an
- * acknowledgement that is the receipt. The handlers sit on the socket itself: Nest's message pipeline would cost more than the work.
+ * acknowledgement that is the receipt. Sockets of devices are links as well, see link/device-sockets.ts. The handlers sit on the socket itself: Nest's message pipeline would cost more than the work.
  */
 @WebSocketGateway({ namespace: '/telemetry', ...SOCKET_SERVER })
 export class TelemetryGateway implements OnGatewayInit, OnGatewayConnection {
   constructor(
     @Inject(Ingest) private readonly ingest: Ingest,
+    @Inject(DeviceSockets) private readonly devices: DeviceSockets,
     @Inject(IngestLimits) private readonly limits: IngestLimits,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
@@ -37,6 +39,9 @@ export class TelemetryGateway implements OnGatewayInit, OnGatewayConnection {
 
   afterInit(namespace: Namespace): void {
     guardNamespace(namespace, this.authenticator, this.log);
+    namespace.use((socket: OurSocket, next) => {
+      next(refusedListens(socket));
+    });
   }
 
   handleConnection(socket: OurSocket): void {
@@ -44,6 +49,8 @@ export class TelemetryGateway implements OnGatewayInit, OnGatewayConnection {
     socket.on('readings', (...message: unknown[]) => {
       void this.receive(socket, link, message);
     });
+    const { principal } = link.connection;
+    if (principal.kind === 'device') this.devices.open(socket, link, principal);
   }
 
   private async receive(socket: OurSocket, link: SocketConnection, message: unknown[]): Promise<void> {
@@ -61,6 +68,16 @@ export class TelemetryGateway implements OnGatewayInit, OnGatewayConnection {
       this.limits.countRefusal(thrown);
       answer(socket, link, ack, refusalOf(thrown));
     }
+  }
+}
+
+function refusedListens(socket: OurSocket): Error | undefined {
+  try {
+    checkListens(socket);
+    return undefined;
+  } catch (thrown) {
+    const error = toCoded(thrown);
+    return Object.assign(new Error(error.message), { data: error.toBody() });
   }
 }
 

@@ -65,6 +65,8 @@ export function guardNamespace(namespace: Namespace, authenticator: Authenticato
 /** A socket that got through {@link guardNamespace}: renewal, expiry, revocation and the client that does not read. */
 export class SocketConnection {
   readonly connection: Connection;
+  /** Why we ended it, if we did. */
+  endedFor: ErrorBody | undefined;
   private unread = 0;
 
   constructor(
@@ -105,6 +107,7 @@ export class SocketConnection {
 
   /** Says why and closes. */
   close(reason: ErrorBody): void {
+    this.endedFor ??= reason;
     this.socket.emit('auth:ended', reason);
     this.socket.disconnect(true);
   }

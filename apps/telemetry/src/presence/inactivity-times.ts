@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { RpcClient } from '#messaging';
-import { LOGGER, type Log } from '#platform';
+import { LOGGER, upTo, type Log } from '#platform';
 
 /** How long a device may be silent unless its profile says otherwise, in ms. */
 const DEFAULT_MS = 600_000;
@@ -12,7 +12,7 @@ const MAX_PROFILES = 10_000;
 /** For how long devices may be silent and still count as online: their profiles say it. */
 @Injectable()
 export class InactivityTimes {
-  private readonly times = new LRUCache<string, number>({ max: MAX_PROFILES, ttl: BELIEVED_MS, allowStale: true });
+  private readonly times = new LRUCache<string, number>({ ...upTo(MAX_PROFILES), ttl: BELIEVED_MS, allowStale: true });
   private readonly asking = new Set<string>();
 
   constructor(

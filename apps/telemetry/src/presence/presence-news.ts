@@ -174,8 +174,8 @@ function offline(merged: Merged, at: number, reason: string, lastSeen = 0): void
   merged.entries.push(entry('offline', at, merged.row));
 }
 
-const isSilent = ({ online, linkId, silentAt }: ConnectionEntity, at: number): boolean =>
-  online && linkId === null && silentAt !== null && silentAt.getTime() <= at;
+const isSilent = (row: ConnectionEntity, at: number): boolean =>
+  row.online && row.linkId === null && row.silentAt !== null && row.silentAt.getTime() <= at;
 
 const latest = (known: Date | null, time: number): Date => (known && known.getTime() >= time ? known : new Date(time));
 

@@ -109,8 +109,8 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
     const row = await this.store.find(deviceId);
     if (!row) return undefined;
     const link = this.links.newest(deviceId);
-    const isFresher = link?.id === row.linkId && row.online;
-    return connectionView(isFresher && link ? { ...row, lastSeen: laterOf(row.lastSeen, link.lastSeen) } : row);
+    const isIts = link !== undefined && row.online && row.linkId === link.id;
+    return connectionView(isIts ? { ...row, lastSeen: laterOf(row.lastSeen, link.lastSeen) } : row);
   }
 
   /** The device is connected by this link, as was or was not known. One that is a request is one of many: it was heard of. */
