@@ -1,6 +1,8 @@
 /** What the embedded mode tells the person who started it. */
 export interface Welcome {
   url: string;
+  /** Where MQTT is, or why it is not. */
+  mqtt: string;
   dataFolder: string;
   /** Only at the first start. */
   admin: { email: string; password: string } | undefined;
@@ -11,12 +13,13 @@ export interface Welcome {
 const FIRST_MAC = 'CE:13:14:15';
 
 /** The text for the terminal. */
-export function banner({ url, dataFolder, admin, demoDevices, debugProvisioning }: Welcome): string {
+export function banner({ url, mqtt, dataFolder, admin, demoDevices, debugProvisioning }: Welcome): string {
   const lines = [
     '',
     `  Fieldline is running on ${url}`,
     '',
     `  API page       ${url}/docs`,
+    `  MQTT           ${mqtt}`,
     `  Data           ${dataFolder}`,
   ];
   if (admin) lines.push(`  Administrator  ${admin.email}   ${admin.password}   (shown once: keep it)`);

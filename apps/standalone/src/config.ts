@@ -24,13 +24,6 @@ export const StandaloneConfig = ServiceConfig.extend(AuthConfig.omit({ DATABASE_
       .prefault('on')
       .describe('on or off: GET /debug/provisioning'),
     DATA_DIR: z.string().min(1).default('data').describe('Folder of all data'),
-    MQTT_PORT: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .max(65_535)
-      .optional()
-      .describe('Port of the MQTT endpoint, once there is one'),
   });
 
 export type StandaloneConfig = z.output<typeof StandaloneConfig> & {

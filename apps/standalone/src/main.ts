@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { FirstAdministrator } from '../../auth/src/first-administrator/first-administrator.ts';
+import { MqttListeners } from '../../telemetry/src/link/mqtt/mqtt.listeners.ts';
 import { rpcServer } from '#messaging';
 import { configOrExit, createLogger, runService } from '#platform';
 import { banner } from './banner.ts';
@@ -19,12 +20,11 @@ async function start(config: StandaloneConfig): Promise<void> {
   const app = await runService({ name: 'fieldline', module, config, logger, rpc: rpcServer });
   const { port } = app.getHttpServer().address() as { port: number };
   const url = `http://localhost:${String(port)}`;
-  if (config.MQTT_PORT !== undefined)
-    logger.warn('MQTT_PORT is set, but this version has no MQTT endpoint: nothing listens there');
   const demo = config.demo && config.DEBUG_PROVISIONING;
   process.stdout.write(
     banner({
       url,
+      mqtt: mqttOf(app.get(MqttListeners, { strict: false })),
       dataFolder: folder.path,
       admin: await app.get(FirstAdministrator, { strict: false }).ensure(),
       demoDevices: demo ? DEMO_DEVICES : 0,
@@ -32,6 +32,12 @@ async function start(config: StandaloneConfig): Promise<void> {
     }),
   );
   if (demo) await startDemo(url, logger);
+}
+
+/** Where devices reach MQTT, or why they do not. */
+function mqttOf({ port, problem }: MqttListeners): string {
+  if (port !== undefined) return `mqtt://localhost:${String(port)}`;
+  return problem === undefined ? 'off' : `off: ${problem}, set MQTT_PORT to another one`;
 }
 
 function openFolder(path: string): DataFolder {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OnOff } from '#platform';
 
 const ROLES = ['ingress', 'writer', 'query'] as const;
 
@@ -9,6 +10,8 @@ export type TelemetryRole = (typeof ROLES)[number];
 export type Storage =
   | { kind: 'servers'; natsUrl: string; mongodbUrl: string; logReplicas: number; databaseUrl: string }
   | { kind: 'files'; folder: string; databaseUrl: string };
+
+const port = z.coerce.number().int().min(0).max(65_535);
 
 /** Variables of the telemetry service that hold in every mode. */
 export const TelemetryConfig = z.object({
@@ -38,6 +41,25 @@ export const TelemetryConfig = z.object({
     .min(1)
     .default(30)
     .describe("Days for which the history of devices' connections is kept"),
+  MQTT_PORT: z
+    .union([z.literal('off').transform(() => null), port])
+    .optional()
+    .describe('Port of MQTT, 1883 by default; 0 for any that is free; off'),
+  MQTT_TLS_PORT: port.default(8883).describe('Port of MQTT over TLS, where there is a certificate'),
+  MQTT_TLS_CERT: z
+    .string()
+    .optional()
+    .describe('File of the certificate of MQTT over TLS, with its chain, in PEM form'),
+  MQTT_TLS_KEY: z.string().optional().describe('File of its private key, in PEM form'),
+  MQTT_TLS_CLIENT_CA: z
+    .string()
+    .optional()
+    .describe(
+      "File of the authorities that devices' certificates must be from, in PEM form; without it a certificate is known by its fingerprint alone",
+    ),
+  MQTT_PROXY_PROTOCOL: OnOff.prefault('off').describe(
+    'on or off: a gateway in front of MQTT, plain and over TLS, says where a device calls from by the PROXY protocol',
+  ),
   RETENTION_DAYS: z.coerce.number().positive().default(3_650).describe('Age in days above which a reading is refused'),
 });
 export type TelemetryConfig = z.output<typeof TelemetryConfig>;

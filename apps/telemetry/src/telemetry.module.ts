@@ -20,6 +20,8 @@ import { Commands } from './commands/commands.service.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
 import { TELEMETRY } from './data-source-name.ts';
 import { FIRMWARE_PROVIDERS } from './firmware/firmware.providers.ts';
+import { DeviceApiController } from './device-api/device-api.controller.ts';
+import { deviceApiProviders } from './device-api/device-api.providers.ts';
 import { FirstReadings } from './ingest/first-readings.ts';
 import { IngestLimits } from './ingest/ingest-limits.ts';
 import { Ingest } from './ingest/ingest.ts';
@@ -34,7 +36,6 @@ import { MqttEndpoint } from './link/mqtt/mqtt.endpoint.ts';
 import { MQTT_LISTENERS, MqttListeners, type MqttListenerOptions } from './link/mqtt/mqtt.listeners.ts';
 import { MqttMetrics } from './link/mqtt/mqtt.metrics.ts';
 import { Relay } from './link/mqtt/relay.ts';
-import { MQTT_HANDLERS, type DeviceApiHandlers } from './link/mqtt/topics.ts';
 import { DeviceEvents } from './live/device-events.ts';
 import { JobFollowers } from './live/job-followers.ts';
 import { LiveGateway } from './live/live.gateway.ts';
@@ -66,8 +67,8 @@ const ROLE_PARTS: Record<
   { controllers: NonNullable<DynamicModule['controllers']>; providers: Provider[] }
 > = {
   ingress: {
-    controllers: [TelemetryController],
-    providers: [AttributesDelivery, TelemetryGateway, MqttMetrics, Relay, MqttEndpoint, MqttListeners],
+    controllers: [TelemetryController, DeviceApiController],
+    providers: [AttributesDelivery, DeviceSockets, TelemetryGateway, MqttMetrics, Relay, MqttEndpoint, MqttListeners],
   },
   writer: { controllers: [], providers: [] },
   query: {
@@ -118,7 +119,7 @@ export class TelemetryModule {
         Attributes,
         ...FIRMWARE_PROVIDERS,
         { provide: CLOCK, useValue: Date.now },
-        { provide: MQTT_HANDLERS, useValue: {} satisfies DeviceApiHandlers },
+        ...deviceApiProviders(config.RATE_LIMIT),
         Viewers,
         JobFollowers,
         TelemetryMetrics,

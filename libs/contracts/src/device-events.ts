@@ -114,7 +114,9 @@ export const LinkMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('attributes') }),
   z.object({ type: z.literal('firmware') }),
   /** Something for the device as it is, from its master or agent; `payload` is base64. */
-  z.object({ type: z.literal('relay'), from: z.uuid(), topic: z.string(), payload: z.string() }),
+  z.object({ type: z.literal('relay'), id: z.uuid(), from: z.uuid(), topic: z.string(), payload: z.string() }),
+  /** What the device sent to its master or agent, by the id of the message, was passed on. */
+  z.object({ type: z.literal('relayed'), id: z.uuid() }),
 ]);
 export type LinkMessage = z.output<typeof LinkMessage>;
 

@@ -34,6 +34,8 @@ export interface Published {
 
 /** What version 5 can be told with the acknowledgement. */
 export interface Acknowledgement {
+  /** Below 0x80; success if absent. */
+  reasonCode?: number;
   userProperties?: Record<string, string>;
 }
 

@@ -1,0 +1,48 @@
+import { isUtf8 } from 'node:buffer';
+import { CodedError, type Receipt } from '#contracts';
+import type { Acknowledgement, MqttLink, Published, TopicHandler } from '../../link/mqtt/topic-handler.ts';
+import type { IngestLimits } from '../ingest-limits.ts';
+import type { Ingest } from '../ingest.ts';
+
+/**
+ * Readings over MQTT on `device/{id}/data`: JSON, one reading or an array, as over HTTP, with the user property `batchId` in version 5.
+ * The acknowledgement is the receipt: everything that was accepted is durable. Where some was rejected, version 5 is told with the user
+ * property `receipt`, the receipt as JSON.
+ */
+export function readingsHandler(
+  ingest: Pick<Ingest, 'accept'>,
+  limits: Pick<IngestLimits, 'countRefusal'>,
+): TopicHandler {
+  return async (link: MqttLink, { payload, userProperties }: Published) => {
+    try {
+      const receipt = await ingest.accept(link.principal, jsonOf(payload), userProperties['batchId']);
+      return receipt.rejected.length === 0 ? undefined : acknowledgementOf(receipt);
+    } catch (thrown) {
+      limits.countRefusal(thrown);
+      throw thrown;
+    }
+  };
+}
+
+function jsonOf(payload: Buffer): unknown {
+  if (!isUtf8(payload)) throw new CodedError('BAD_PAYLOAD', 'The payload is not UTF-8: readings are JSON.');
+  try {
+    return JSON.parse(payload.toString()) as unknown;
+  } catch {
+    throw new CodedError('BAD_PAYLOAD', 'The payload is not JSON: send one reading or an array of readings.');
+  }
+}
+
+/** Bytes of a receipt that goes into a user property, whose length has 16 bits (MQTT 5 section 1.5.4). */
+const MOST_RECEIPT_BYTES = 65_535;
+
+/** A receipt that is too long says how many were rejected, and which are the first of them. */
+function acknowledgementOf(receipt: Receipt): Acknowledgement {
+  let told = receipt;
+  let text = JSON.stringify(told);
+  while (Buffer.byteLength(text) > MOST_RECEIPT_BYTES) {
+    told = { ...told, rejected: told.rejected.slice(0, told.rejected.length >> 1) };
+    text = JSON.stringify(told);
+  }
+  return { userProperties: { receipt: text } };
+}

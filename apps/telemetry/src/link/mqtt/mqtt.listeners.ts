@@ -1,0 +1,257 @@
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { WebSocketServer } from 'ws';
+import { ConfigError, LOGGER, type Log } from '#platform';
+import { MQTT_LIMITS, type Origin } from './client.ts';
+import { MqttEndpoint } from './mqtt.endpoint.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
+import { SocketWire, WebSocketWire } from './wire.ts';
+
+/** Injection symbol of {@link MqttListenerOptions}. */
+export const MQTT_LISTENERS = Symbol('MQTT_LISTENERS');
+
+export interface MqttListenerOptions {
+  host: string;
+  /** Null: no plain TCP. 0: a free port. */
+  port: number | null;
+  /** May the endpoint be without its plain port where somebody else has it? */
+  portIsOptional: boolean;
+  tlsPort: number;
+  /** Files in PEM form; undefined: no TLS. */
+  tls: { certificate: string; key: string; clientAuthority: string | undefined } | undefined;
+  /** Is there a gateway in front of TCP and TLS that says where a client comes from? */
+  proxyProtocol: boolean;
+  /** How many proxies in front of HTTP set `X-Forwarded-For`. */
+  trustedProxies: number;
+}
+
+/** How long the header of the PROXY protocol, or the handshake of TLS, may take, in ms. */
+const GREETING_MS = 10_000;
+/** How long a connection may be silent before the kernel asks whether the other side is there, in ms. */
+const SILENT_MS = 60_000;
+/** Where MQTT is on the HTTP server. */
+const PATH = '/mqtt';
+/** Names of MQTT's subprotocol (MQTT 5 section 6); `mqttv3.1` is what clients of 3.1 ask for. */
+const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
+
+/** Where devices reach the MQTT endpoint: TCP, TLS, and WebSocket on the HTTP server. Opened once everything else is there. */
+@Injectable()
+export class MqttListeners implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly servers: Server[] = [];
+  private readonly greeting = new Set<Socket>();
+  private webSockets: WebSocketServer | undefined;
+  /** The port of plain MQTT; undefined where there is none. */
+  port: number | undefined;
+  tlsPort: number | undefined;
+  /** Why there is no plain MQTT although there should be. */
+  problem: string | undefined;
+
+  constructor(
+    @Inject(MqttEndpoint) private readonly endpoint: MqttEndpoint,
+    @Inject(MQTT_LISTENERS) private readonly options: MqttListenerOptions,
+    @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
+    @Inject(LOGGER) private readonly log: Log,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.endpoint.start();
+    this.listenForUpgrades(this.http.httpAdapter.getHttpServer() as HttpServer);
+    await this.listenPlain();
+    await this.listenTls();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const closed = this.servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const socket of this.greeting) socket.destroy();
+    this.webSockets?.close();
+    await this.endpoint.stop();
+    await Promise.all(closed);
+  }
+
+  private async listenPlain(): Promise<void> {
+    const { port, portIsOptional } = this.options;
+    if (port === null) return;
+    const server = createServer(SOCKET_OPTIONS, (socket) => {
+      this.greet(socket, (address) => {
+        this.endpoint.accept(new SocketWire(socket, 'TCP'), { address });
+      });
+    });
+    try {
+      this.port = await this.listen(server, port, 'MQTT_PORT');
+      this.log.info(`MQTT listens on ${this.options.host}:${String(this.port)}`);
+    } catch (error) {
+      if (!(error instanceof ConfigError) || !portIsOptional) throw error;
+      this.problem = `port ${String(port)} is taken`;
+      this.log.warn(`MQTT is off: ${this.problem}. Set MQTT_PORT to another one.`);
+    }
+  }
+
+  private async listenTls(): Promise<void> {
+    const { tls, tlsPort } = this.options;
+    if (!tls) return;
+    const [cert, key, ca] = await Promise.all([
+      pem('MQTT_TLS_CERT', tls.certificate),
+      pem('MQTT_TLS_KEY', tls.key),
+      tls.clientAuthority === undefined ? undefined : pem('MQTT_TLS_CLIENT_CA', tls.clientAuthority),
+    ]);
+    /** What the gateway said of connections on which TLS is not agreed on yet, by where they come from as we see it. */
+    const addresses = new Map<string, string>();
+    const secure = createTlsServer(
+      {
+        cert,
+        key,
+        ...(ca === undefined ? {} : { ca }),
+        requestCert: true,
+        rejectUnauthorized: false,
+        handshakeTimeout: GREETING_MS,
+        minVersion: 'TLSv1.2',
+      },
+      (socket) => {
+        const address = addresses.get(peerOf(socket)) ?? addressOf(socket);
+        this.endpoint.accept(new SocketWire(socket, 'TLS'), originOf(socket, address, ca !== undefined));
+      },
+    );
+    secure.on('tlsClientError', (error) => {
+      this.log.debug({ err: error }, 'MQTT: a TLS handshake failed');
+    });
+    const server = createServer(SOCKET_OPTIONS, (socket) => {
+      this.greet(socket, (address) => {
+        const peer = peerOf(socket);
+        addresses.set(peer, address);
+        socket.once('close', () => addresses.delete(peer));
+        secure.emit('connection', socket);
+      });
+    });
+    this.tlsPort = await this.listen(server, tlsPort, 'MQTT_TLS_PORT');
+    this.log.info(`MQTT over TLS listens on ${this.options.host}:${String(this.tlsPort)}`);
+  }
+
+  /** Gives the port that was opened. Throws a {@link ConfigError} where that cannot be. */
+  private listen(server: Server, port: number, variable: string): Promise<number> {
+    const { host } = this.options;
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(new ConfigError([`${variable}: ${listenProblem(error, host, port)}`]));
+      });
+      server.listen(port, host, () => {
+        this.servers.push(server);
+        server.removeAllListeners('error');
+        server.on('error', (error) => {
+          this.log.error({ err: error }, 'MQTT: a listener failed');
+        });
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Finds out where a connection comes from, and then passes it on. */
+  private greet(socket: Socket, pass: (address: string) => void): void {
+    socket.on('error', (error) => {
+      this.log.debug({ err: error }, 'MQTT: a connection failed');
+    });
+    if (!this.options.proxyProtocol) {
+      pass(addressOf(socket));
+      return;
+    }
+    this.greeting.add(socket);
+    const timer = setTimeout(() => socket.destroy(), GREETING_MS);
+    let kept = Buffer.alloc(0);
+    const read = (): void => {
+      for (let chunk: unknown = socket.read(); Buffer.isBuffer(chunk); chunk = socket.read())
+        kept = Buffer.concat([kept, chunk]);
+      const header = readProxyHeader(kept);
+      if (header === 'incomplete') return;
+      done();
+      if (header === 'invalid') {
+        this.log.warn({ address: addressOf(socket) }, 'MQTT: a connection without the PROXY protocol was closed');
+        socket.destroy();
+        return;
+      }
+      if (kept.length > header.length) socket.unshift(kept.subarray(header.length));
+      pass(header.address ?? addressOf(socket));
+    };
+    const done = (): void => {
+      clearTimeout(timer);
+      this.greeting.delete(socket);
+      socket.off('readable', read).off('close', done);
+    };
+    socket.on('readable', read).once('close', done);
+  }
+
+  private listenForUpgrades(server: HttpServer): void {
+    const webSockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: MQTT_LIMITS.packetBytes,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => SUBPROTOCOLS.find((each) => offered.has(each)) ?? false,
+    });
+    this.webSockets = webSockets;
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (request.url?.split('?')[0] !== PATH) return;
+      // [MQTT-6.0.0-3]
+      if (!asksForMqtt(request)) {
+        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+        return;
+      }
+      const address = forwardedAddress(request, this.options.trustedProxies);
+      webSockets.handleUpgrade(request, socket, head, (accepted) => {
+        this.endpoint.accept(new WebSocketWire(accepted), { address });
+      });
+    });
+  }
+}
+
+const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: SILENT_MS };
+
+const addressOf = ({ remoteAddress }: Socket): string => remoteAddress ?? '';
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress ?? ''} ${String(remotePort)}`;
+
+/** A certificate that was presented says who the client is; against an authority of ours it is checked only where there is one. */
+function originOf(socket: TLSSocket, address: string, hasAuthority: boolean): Origin {
+  const certificate = socket.getPeerX509Certificate();
+  if (!certificate) return { address };
+  return {
+    address,
+    certificate: {
+      fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+      validFrom: Date.parse(certificate.validFrom),
+      validTo: Date.parse(certificate.validTo),
+      isTrusted: !hasAuthority || socket.authorized,
+    },
+  };
+}
+
+const asksForMqtt = ({ headers }: IncomingMessage): boolean =>
+  (headers['sec-websocket-protocol'] ?? '').split(',').some((each) => SUBPROTOCOLS.includes(each.trim()));
+
+/** The address that the outermost of the proxies that are ours has seen, as Express finds it. */
+function forwardedAddress({ headers, socket }: IncomingMessage, trustedProxies: number): string {
+  const forwarded = headers['x-forwarded-for'];
+  const told = (Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? ''))
+    .split(',')
+    .map((each) => each.trim());
+  const chain = [...told.filter((each) => each !== ''), socket.remoteAddress ?? ''];
+  return chain[Math.max(0, chain.length - 1 - trustedProxies)] ?? '';
+}
+
+async function pem(variable: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new ConfigError([
+      `${variable}: ${path} cannot be read (${error instanceof Error ? error.message : String(error)})`,
+    ]);
+  }
+}
+
+function listenProblem({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === 'EADDRINUSE') return `port ${String(port)} is taken: choose another one, 0 for any that is free, or off`;
+  if (code === 'EACCES') return `not allowed to listen on ${host}:${String(port)}: choose a port above 1023`;
+  return message;
+}

@@ -1,0 +1,181 @@
+import { isUtf8 } from 'node:buffer';
+import { generate, parser, writeToStream, type Packet, type Parser } from 'mqtt-packet';
+import { CodedError } from '#contracts';
+import { faultOf } from './packet-rules.ts';
+
+/** 3 for MQTT 3.1, 4 for 3.1.1, 5. */
+export type ProtocolVersion = 3 | 4 | 5;
+
+/** A PUBLISH as it came in. */
+export interface PublishPacket {
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly dup: boolean;
+  readonly retain: boolean;
+  /** 0 at QoS 0. */
+  readonly packetId: number;
+  readonly payload: Buffer;
+  readonly topicAlias: number | undefined;
+  readonly userProperties: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** Types of control packets (MQTT 5 table 2.1), the upper half of the first byte. */
+export const CONNECT = 1;
+export const PUBLISH = 3;
+export const DISCONNECT = 14;
+
+/** The type of a packet. */
+export const packetType = (frame: Buffer): number => (frame[0] ?? 0) >> 4;
+
+// The cache would hold 65,536 buffers for as long as the process lives, to save one small allocation in packets that are rare.
+writeToStream.cacheNumbers = false;
+
+/** The parsers are shared: each is given a whole packet at a time, so nothing of one client stays in it. */
+const parsers = new Map<ProtocolVersion | undefined, Decoder>();
+
+interface Decoder {
+  parser: Parser;
+  packet: Packet | undefined;
+  fault: Error | undefined;
+}
+
+function decoderOf(version: ProtocolVersion | undefined): Decoder {
+  let decoder = parsers.get(version);
+  if (!decoder) {
+    decoder = newDecoder(version);
+    parsers.set(version, decoder);
+  }
+  return decoder;
+}
+
+function newDecoder(version: ProtocolVersion | undefined): Decoder {
+  const decoder: Decoder = {
+    parser: parser(version === undefined ? {} : { protocolVersion: version }),
+    packet: undefined,
+    fault: undefined,
+  };
+  decoder.parser.on('packet', (packet) => {
+    decoder.packet = packet;
+  });
+  decoder.parser.on('error', (error: Error) => {
+    decoder.fault ??= error;
+  });
+  return decoder;
+}
+
+/**
+ * Reads one whole packet; `version` is undefined for the CONNECT that says it. Throws `MALFORMED_PACKET`, also for what the codec itself
+ * lets through.
+ */
+export function decode(frame: Buffer, version: ProtocolVersion | undefined): Packet {
+  const decoder = decoderOf(version);
+  decoder.packet = undefined;
+  decoder.fault = undefined;
+  try {
+    decoder.parser.parse(frame);
+  } catch (error) {
+    decoder.fault ??= error instanceof Error ? error : new Error(String(error));
+  }
+  const { packet, fault } = decoder;
+  // After a fault some of the packet may be left in the parser; the CONNECT's parser takes over what it has read as its settings.
+  if (fault || !packet || version === undefined) parsers.delete(version);
+  if (fault || !packet) throw malformed(fault?.message ?? 'it is not complete');
+  const broken = faultOf(packet, version);
+  if (broken !== undefined) throw malformed(broken);
+  return packet;
+}
+
+export const malformed = (what: string): CodedError =>
+  new CodedError('MALFORMED_PACKET', `The packet is malformed: ${what}.`);
+
+const NO_PROPERTIES: PublishPacket['userProperties'] = Object.freeze({});
+
+/** Reads a PUBLISH. The codec is asked only for one with properties: this runs for every reading. Throws `MALFORMED_PACKET`. */
+export function decodePublish(frame: Buffer, version: ProtocolVersion): PublishPacket {
+  const header = frame[0] ?? 0;
+  const qos = (header >> 1) & 3;
+  if (qos > 2) throw malformed('both bits of the QoS are set');
+  const topicStart = remainingLengthEnd(frame) + 2;
+  if (topicStart > frame.length) throw malformed('the topic is missing');
+  const topicEnd = topicStart + frame.readUInt16BE(topicStart - 2);
+  let position = topicEnd;
+  let packetId = 0;
+  if (qos > 0) {
+    if (position + 2 > frame.length) throw malformed('the packet identifier is missing');
+    packetId = frame.readUInt16BE(position);
+    // [MQTT-2.2.1-3]
+    if (packetId === 0) throw malformed('the packet identifier is 0');
+    position += 2;
+  }
+  if (version === 5) {
+    if (frame[position] !== 0) return decodeWithProperties(frame);
+    position += 1;
+  }
+  if (position > frame.length) throw malformed('the topic is longer than the packet');
+  return {
+    topic: textOf(frame, topicStart, topicEnd),
+    qos: qos as 0 | 1 | 2,
+    dup: (header & 8) !== 0,
+    retain: (header & 1) !== 0,
+    packetId,
+    payload: frame.subarray(position),
+    topicAlias: undefined,
+    userProperties: NO_PROPERTIES,
+  };
+}
+
+function decodeWithProperties(frame: Buffer): PublishPacket {
+  const packet = decode(frame, 5);
+  if (packet.cmd !== 'publish' || typeof packet.payload === 'string') throw malformed('it is no PUBLISH');
+  const { topic, qos, dup, retain, payload, messageId = 0, properties } = packet;
+  return {
+    topic,
+    qos,
+    dup,
+    retain,
+    packetId: qos === 0 ? 0 : messageId,
+    payload,
+    topicAlias: properties?.topicAlias,
+    userProperties: properties?.userProperties ?? NO_PROPERTIES,
+  };
+}
+
+/** A character string that was not well-formed closes the connection [MQTT-1.5.4-1]; so does U+0000 [MQTT-1.5.4-2]. */
+function textOf(frame: Buffer, start: number, end: number): string {
+  const text = frame.toString('utf8', start, end);
+  if (text.includes('\ufffd') && !isUtf8(frame.subarray(start, end))) throw malformed('the topic is not UTF-8');
+  if (text.includes('\0')) throw malformed('the topic has U+0000');
+  return text;
+}
+
+function remainingLengthEnd(frame: Buffer): number {
+  let end = 1;
+  while ((frame[end] ?? 0) >= 0x80) end += 1;
+  return end + 1;
+}
+
+/** The bytes of a packet. */
+export const encode = (packet: Packet, version: ProtocolVersion): Buffer =>
+  generate(packet, { protocolVersion: version });
+
+/** The first byte of the acknowledgements of a PUBLISH (MQTT 5 sections 3.4 to 3.7). */
+const ACKNOWLEDGEMENTS = { puback: 0x40, pubrec: 0x50, pubcomp: 0x70 } as const;
+export type AcknowledgementType = keyof typeof ACKNOWLEDGEMENTS;
+
+/** Bytes of an acknowledgement that says nothing but success, the same in every version. */
+export const ACKNOWLEDGEMENT_BYTES = 4;
+
+/** Writes an acknowledgement that says nothing but success to `offset`. */
+export function writeAcknowledgement(bytes: Buffer, offset: number, type: AcknowledgementType, packetId: number): void {
+  bytes[offset] = ACKNOWLEDGEMENTS[type];
+  bytes[offset + 1] = 2;
+  bytes[offset + 2] = packetId >> 8;
+  bytes[offset + 3] = packetId & 0xff;
+}
+
+/** An acknowledgement that says nothing but success. */
+export function acknowledgementOf(type: AcknowledgementType, packetId: number): Buffer {
+  const bytes = Buffer.allocUnsafe(ACKNOWLEDGEMENT_BYTES);
+  writeAcknowledgement(bytes, 0, type, packetId);
+  return bytes;
+}
