@@ -4,7 +4,6 @@ import {
   byDevice,
   childAttributesReply,
   parseAttributeRequest,
-  parseAttributes,
   parseChildAttributeRequest,
   pushedAttributes,
 } from './attribute-payloads.ts';
@@ -17,20 +16,6 @@ const thrownBy = (act: () => unknown): unknown => {
     return error;
   }
 };
-
-describe('attributes', () => {
-  test('are one object; texts that write numbers become numbers, null is left out', () => {
-    expect(parseAttributes({ fw: '1.2', cfg: { a: '1' }, list: [1], no: null })).toEqual({
-      fw: 1.2,
-      cfg: { a: '1' },
-      list: [1],
-    });
-  });
-
-  test.each([[[]], [[{ a: 1 }]], ['a'], [1], [null], [undefined]])('%j is refused', (document) => {
-    expect(thrownBy(() => parseAttributes(document))).toEqual(BAD);
-  });
-});
 
 describe('a request for attributes', () => {
   test.each([

@@ -1,5 +1,4 @@
 import { badPayload, nameOf, objectOf, type JsonObject } from './payload.ts';
-import { typedText } from './typed-text.ts';
 
 /** Which attributes are asked for: names, or all of a scope. */
 export interface WantedAttributes {
@@ -10,12 +9,6 @@ export interface WantedAttributes {
 export interface FoundAttributes {
   client: JsonObject;
   shared: JsonObject;
-}
-
-/** Client attributes as a device publishes them. Null is no value and is left out. Throws `BAD_PAYLOAD`. */
-export function parseAttributes(document: unknown): JsonObject {
-  const entries = Object.entries(objectOf(document, 'Attributes')).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'string' ? typedText(value) : value]));
 }
 
 /** `{"clientKeys": "a,b", "sharedKeys": "c"}`; without either, everything. Throws `BAD_PAYLOAD`. */
