@@ -21,6 +21,8 @@ export interface WriteOptions {
   by: string | null;
   /** An `If-Match` header. */
   ifMatch?: string | undefined;
+  /** The device is told of all of it again, also of what stays as it is. */
+  again?: boolean;
 }
 
 /** Attributes as they are kept. A device's writes are in order: each holds the device's twin until it is done. */
@@ -62,12 +64,12 @@ export class AttributeStore {
     manager: EntityManager,
     deviceId: string,
     patch: AttributesPatch,
-    { by, ifMatch }: WriteOptions,
+    { by, ifMatch, again = false }: WriteOptions,
   ): Promise<Written> {
     const asked = keysOf(patch);
-    const twin = await this.holdTwin(manager, deviceId);
+    const twin = await this.hold(manager, deviceId);
     requireMatch(ifMatch, twin.version);
-    const plan = planWrite(await storedOf(manager, deviceId, asked), patch, twin);
+    const plan = planWrite(await storedOf(manager, deviceId, asked), patch, twin, again);
     if (plan.changes.size === 0) return { version: twin.version, changes: [] };
     const version = twin.version + 1;
     const at = this.now();
@@ -150,7 +152,7 @@ export class AttributeStore {
   }
 
   /** The device's twin, made if need be, which nobody else writes before the end of the transaction. */
-  private async holdTwin(manager: EntityManager, deviceId: string): Promise<TwinEntity> {
+  async hold(manager: EntityManager, deviceId: string): Promise<TwinEntity> {
     const find = () => manager.findOne(TwinEntity, { where: { deviceId }, lock: rowLock(manager) });
     const twin = await find();
     if (twin) return twin;

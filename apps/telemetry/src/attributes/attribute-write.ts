@@ -42,11 +42,13 @@ export function keysOf(patch: AttributesPatch): [AttributeScope, string[]][] {
  * What a write comes to, given what is there of its keys. What people write is merged (RFC 7396); what a device reports of a key
  * replaces it. Throws `BAD_ATTRIBUTE` and `ATTRIBUTES_TOO_LARGE`.
  * @param totals What the device has of all attributes.
+ * @param again What stays as it is counts as changed.
  */
 export function planWrite(
   stored: readonly StoredAttribute[],
   patch: AttributesPatch,
   totals: { keys: number; bytes: number },
+  again = false,
 ): WritePlan {
   const before = new Map(stored.map((attribute) => [`${attribute.scope} ${attribute.key}`, attribute.value]));
   const plan: WritePlan = { changes: new Map(), keys: 0, bytes: 0 };
@@ -57,7 +59,7 @@ export function planWrite(
     for (const [key, value] of Object.entries(values)) {
       const old = before.get(`${scope} ${key}`);
       const next = nextValue(scope, key, old, value);
-      if (isDeepStrictEqual(old ?? null, next)) continue;
+      if (isDeepStrictEqual(old ?? null, next) && !(again && next !== null)) continue;
       if (next === null) deleted.push(key);
       else {
         changed.push([key, next]);
