@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CodedError } from '#contracts';
 import { FakeClock } from '../test/fake-clock.ts';
-import { type Arrival, FakePlatform, receipt } from '../test/fake-platform.ts';
+import { FakeMqttPlatform } from '../test/fake-mqtt-platform.ts';
+import { FakePlatform } from '../test/fake-platform.ts';
+import { type Arrival, type Answer, type Platform, receipt } from '../test/platform.ts';
 import { until } from '../test/until.ts';
 import { type DeviceOptions, FieldlineDevice } from './device.ts';
+import { tokenOf } from './link/credentials.ts';
 import { MemoryOutbox } from './outbox/memory-outbox.ts';
 
 /** A repeatable source of numbers in [0, 1) (mulberry32). */
@@ -20,13 +23,18 @@ function seeded(seed: number): () => number {
 const temperatures = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => ({ sensor: 'temperature', value: from + i }));
 
-describe('a device', () => {
-  let platform: FakePlatform;
+const transports: [string, (port?: number) => Platform][] = [
+  ['socket.io', (port) => new FakePlatform(port)],
+  ['MQTT', (port) => new FakeMqttPlatform(port)],
+];
+
+describe.each(transports)('a device over %s', (_, createPlatform) => {
+  let platform: Platform;
   let clock: FakeClock;
   let devices: FieldlineDevice[];
 
   const create = (options: Partial<DeviceOptions> = {}) => {
-    const device = new FieldlineDevice({ url: platform.url, token: 'good', clock, random: () => 0.5, ...options });
+    const device = new FieldlineDevice({ ...platform.options, token: 'good', clock, random: () => 0.5, ...options });
     devices.push(device);
     return device;
   };
@@ -43,12 +51,13 @@ describe('a device', () => {
     void device.flush().then(() => (settled = true));
     await until('everything is settled', () => settled, clock, stepMs);
   };
-  const refuse = (code: string, extra: object = {}) => ({ ok: false, code, message: 'No.', ...extra });
+  const refuse = (code: string, extra: { retryAfterMs?: number } = {}) =>
+    ({ ok: false, code, message: 'No.', ...extra }) as const;
 
   beforeEach(async () => {
     clock = new FakeClock();
     devices = [];
-    platform = await new FakePlatform().start();
+    platform = await createPlatform().start();
     platform.behave = (arrival) => {
       platform.keep(arrival);
       return receipt(arrival);
@@ -155,7 +164,7 @@ describe('a device', () => {
   it('sends what had no receipt again after the connection was lost', async () => {
     platform.behave = (arrival) => {
       if (platform.arrivals.length > 1) return receipt(arrival);
-      arrival.socket.conn.close();
+      arrival.cut();
       return undefined;
     };
     const device = await connected();
@@ -212,14 +221,14 @@ describe('a device', () => {
       await until('the reading is rejected', () => rejected.length === 1, clock, 1_000);
       clearInterval(more);
       await flush(device);
-      expect(rejected).toEqual([[5, code]]);
+      expect(rejected).toEqual([[5, platform.seen(code)]]);
       expect([...platform.stored.values()].filter((reading) => reading.sensor === 'temperature')).toHaveLength(15);
     },
   );
 
   it('gets another token when the one it has is refused, and says so only when there is none', async () => {
-    platform.admit = (token) =>
-      token === 'second' ? undefined : { code: 'TOKEN_EXPIRED', message: 'The token has expired.' };
+    platform.admit = (shown) =>
+      tokenOf(shown) === 'second' ? undefined : { code: 'TOKEN_EXPIRED', message: 'The token has expired.' };
     const asked: unknown[] = [];
     const errors: unknown[] = [];
     const device = create({
@@ -264,7 +273,7 @@ describe('a device', () => {
     const second = { userName: 'abc123/02', password: 'second' };
     let admitted = 'first';
     platform.behave = (arrival) => {
-      const { password } = arrival.socket.handshake.auth;
+      const { password } = arrival.credentials;
       return password === admitted ? receipt(arrival) : refuse('TOKEN_REVOKED');
     };
     const asked: unknown[] = [];
@@ -310,7 +319,7 @@ describe('a device', () => {
   });
 
   it('does not take a lost reply to its renewal for a refusal', async () => {
-    platform.admit = (token) => (token === 'new' ? undefined : { code: 'TOKEN_REVOKED', message: 'Gone.' });
+    platform.admit = (shown) => (tokenOf(shown) === 'new' ? undefined : { code: 'TOKEN_REVOKED', message: 'Gone.' });
     const outcomes: (Error | string)[] = ['old', new Error('No connection.'), 'new'];
     const errors: unknown[] = [];
     const device = create({
@@ -323,7 +332,7 @@ describe('a device', () => {
     });
     device.on('auth-error', (trouble) => errors.push(trouble));
     await device.connect();
-    await until('it is in', () => platform.connections.length === 1, clock, 1_000);
+    await until('it is in', () => platform.links === 1, clock, 1_000);
     expect(errors).toEqual([]);
   });
 
@@ -363,30 +372,7 @@ describe('a device', () => {
     clock.advance(74_999);
     expect(platform.tokens).toHaveLength(1);
     clock.advance(1);
-    await until('it is back', () => platform.connections.length === 1);
-  });
-
-  it('gives a living connection a new token before the old one ends', async () => {
-    const refreshed: unknown[] = [];
-    platform.refresh = (request) => {
-      refreshed.push(request);
-      return { ok: true, expiresAt: 1 };
-    };
-    await connected({ token: undefined, getToken: async (refused) => (refused ? 'second' : 'first') });
-    platform.connections[0]?.emit('auth:expiring', { expiresAt: 0 });
-    await until('it refreshed', () => refreshed.length === 1);
-    expect(refreshed).toEqual([{ token: 'second' }]);
-    expect(platform.connections).toHaveLength(1);
-  });
-
-  it('tells when the platform does not take the new token', async () => {
-    platform.refresh = () => ({ ok: false, code: 'TOKEN_REVOKED', message: 'Gone.' });
-    const device = await connected({ token: undefined, getToken: async (refused) => (refused ? 'second' : 'first') });
-    const errors: unknown[] = [];
-    device.on('auth-error', (trouble) => errors.push(trouble.code));
-    platform.connections[0]?.emit('auth:expiring', {});
-    await until('it is told', () => errors.length === 1);
-    expect(errors).toEqual(['TOKEN_REVOKED']);
+    await until('it is back', () => platform.links === 1);
   });
 
   it('waits longer and longer for a platform that is away, and finds it when it is back', async () => {
@@ -398,8 +384,7 @@ describe('a device', () => {
     await device.connect();
     await until('it tried five times', () => waits.length >= 5, clock, 1_000);
     expect(waits.slice(0, 5)).toEqual([250, 500, 1_000, 2_000, 4_000]);
-    const revived = new FakePlatform(platform.port);
-    platform = await revived.start();
+    platform = await createPlatform(platform.port).start();
     await flush(device, 1_000);
     expect(device.stats.acknowledged).toBe(1);
   });
@@ -413,7 +398,7 @@ describe('a device', () => {
     await device.send(temperatures(1));
     await device.connect();
     await until('it tried', () => failures === 1);
-    platform = await new FakePlatform(port).start();
+    platform = await createPlatform(port).start();
     expect(await device.flush()).toBe(true);
     platform.admit = () => ({ code: 'BUSY', message: 'Full.', retryAfterMs: 60_000 });
     platform.cut();
@@ -459,18 +444,18 @@ describe('a device', () => {
       const isBad = (arrival: Arrival) =>
         arrival.readings.flatMap((reading, index) => (Number(reading.value) % 17 === 0 ? index : []));
       let calm = false;
-      const misbehave: ((arrival: Arrival) => object | undefined)[] = [
+      const misbehave: ((arrival: Arrival) => Answer | undefined)[] = [
         () => undefined,
         () => refuse('BUSY', { retryAfterMs: 300 }),
         () => refuse('RATE_LIMITED', { retryAfterMs: 100 }),
         () => refuse('UNAVAILABLE'),
         () => refuse('INTERNAL'),
         (arrival) => {
-          arrival.socket.conn.close();
+          arrival.cut();
           return undefined;
         },
         (arrival) => {
-          arrival.socket.disconnect(true);
+          arrival.dismiss();
           return undefined;
         },
         (arrival) => {

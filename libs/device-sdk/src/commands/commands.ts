@@ -14,8 +14,8 @@ interface Run {
   /** Bytes of the answer, once there is one. */
   bytes: number;
   finished: boolean;
-  /** The platform may not have the answer. */
-  unanswered?: CommandOutcome;
+  /** The platform may not have this answer, given until then (ms since the epoch). */
+  unsure?: { outcome: CommandOutcome; until: number };
 }
 
 /** Answers that are remembered, for commands that are delivered again. */
@@ -25,6 +25,8 @@ const REMEMBERED_BYTES = 1_048_576;
 const ANSWER_BYTES = 60_000;
 /** After this many milliseconds the platform is told that the device has the command and goes on with it. */
 const QUICK_MS = 1_000;
+/** A link that ends so soon after an answer by acknowledgement, which nobody confirms, may have lost it. */
+const UNSURE_MS = 60_000;
 
 /** Carries out the commands of the platform, each once, however often it is delivered, and sees to it that the answer arrives. */
 export class Commands {
@@ -49,7 +51,9 @@ export class Commands {
 
   /** Answers that may not have arrived are given again. */
   linkUp(): void {
-    for (const run of this.runs.values()) if (run.unanswered) void this.answer(run, run.unanswered);
+    for (const run of this.runs.values()) {
+      if (run.unsure && this.clock.now() < run.unsure.until) void this.answer(run, run.unsure.outcome);
+    }
   }
 
   private start(command: Command): Run {
@@ -84,33 +88,36 @@ export class Commands {
   }
 
   private async answerWhenDone(run: Run, reply?: (outcome: CommandOutcome) => boolean): Promise<void> {
-    let slow = false;
+    const late = { told: false };
     const cancel = this.clock.after(QUICK_MS, () => {
-      slow = true;
+      late.told = true;
       this.talk.confirmCommand(run.command);
     });
     const outcome = await run.outcome;
     cancel();
-    if (!slow && reply?.(outcome)) return;
-    await this.answer(run, outcome);
+    if (!late.told && reply?.(outcome)) run.unsure = { outcome, until: this.clock.now() + UNSURE_MS };
+    else await this.answer(run, outcome);
   }
 
   private async answer(run: Run, outcome: CommandOutcome): Promise<void> {
-    run.unanswered = outcome;
+    run.unsure = { outcome, until: Infinity };
     try {
       await this.talk.answerCommand(run.command, outcome);
     } catch (error) {
       if (error instanceof LinkLostError) return;
     }
-    run.unanswered = undefined;
+    run.unsure = undefined;
   }
 }
 
 function sendable(result: unknown): CommandOutcome {
-  const json: string | undefined = JSON.stringify(result);
+  const json = jsonOf(result);
   const bytes = Buffer.byteLength(json ?? '');
   if (bytes > ANSWER_BYTES) {
     return { ok: false, error: `The answer has ${bytes} bytes and may have ${ANSWER_BYTES}.` };
   }
   return { ok: true, result: json === undefined ? null : result };
 }
+
+/** Undefined for what JSON has no form of, such as undefined itself. */
+const jsonOf = (value: unknown): string | undefined => JSON.stringify(value);

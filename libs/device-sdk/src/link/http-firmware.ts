@@ -32,7 +32,8 @@ export async function* loadOverHttp({
     if (response.status === 416) return void (await response.body?.cancel());
     if (!response.ok) throw await refusalOfResponse(address, response);
     let skip = response.status === 206 ? 0 : offset;
-    for await (const part of response.body ?? []) {
+    const body: AsyncIterable<Uint8Array> | [] = response.body ?? [];
+    for await (const part of body) {
       watch.refresh();
       if (skip < part.length) yield part.subarray(skip);
       skip = Math.max(0, skip - part.length);

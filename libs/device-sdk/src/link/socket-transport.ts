@@ -19,8 +19,8 @@ import type {
 
 interface FromPlatform {
   'auth:expiring': (info: unknown) => void;
-  command: (command: unknown, ack?: unknown) => void;
-  attributes: (change: unknown, ack?: unknown) => void;
+  command: (command: unknown, ack?: Answered) => void;
+  attributes: (change: unknown, ack?: Answered) => void;
 }
 
 interface ToPlatform {
@@ -168,21 +168,21 @@ export class SocketTransport implements Transport {
   }
 
   /** What is not a command is not acknowledged, so that the platform sees that the device did not understand it. */
-  private onCommand(message: unknown, ack: unknown): void {
+  private onCommand(message: unknown, ack: Answered | undefined): void {
     const command = CommandMessage.safeParse(message).data;
     if (!command) return;
     const { id: link } = this.socket;
     this.listener.command(command, (outcome) => {
-      if (this.socket.id !== link || typeof ack !== 'function') return false;
+      if (this.socket.id !== link || !ack) return false;
       ack(outcome);
       return true;
     });
   }
 
-  private onAttributes(message: unknown, ack: unknown): void {
+  private onAttributes(message: unknown, ack: Answered | undefined): void {
     const change = AttributesMessage.safeParse(message).data;
     if (!change) return;
     this.listener.attributes(change);
-    if (typeof ack === 'function') ack({ ok: true });
+    ack?.({ ok: true });
   }
 }

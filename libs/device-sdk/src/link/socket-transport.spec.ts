@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeClock } from '../../test/fake-clock.ts';
+import { FakePlatform } from '../../test/fake-platform.ts';
+import { until } from '../../test/until.ts';
+import { type DeviceOptions, FieldlineDevice } from '../device.ts';
+
+describe('a link by socket.io', () => {
+  let platform: FakePlatform;
+  let clock: FakeClock;
+  let device: FieldlineDevice;
+
+  const create = (options: Partial<DeviceOptions> = {}) => {
+    device = new FieldlineDevice({ ...platform.options, token: 'good', clock, random: () => 0.5, ...options });
+    return device;
+  };
+  const renewing = { token: undefined, getToken: async (refused?: string) => (refused ? 'second' : 'first') };
+  const connect = async () => {
+    await device.connect();
+    await until('it is connected', () => platform.links === 1);
+  };
+
+  beforeEach(async () => {
+    clock = new FakeClock();
+    platform = await new FakePlatform().start();
+  });
+
+  afterEach(async () => {
+    await device.close();
+    await platform.stop();
+  });
+
+  it('is given a new token before the old one ends', async () => {
+    const refreshed: unknown[] = [];
+    platform.refresh = (request) => {
+      refreshed.push(request);
+      return { ok: true, expiresAt: 1 };
+    };
+    create(renewing);
+    await connect();
+    platform.connections[0]?.emit('auth:expiring', { expiresAt: 0 });
+    await until('it refreshed', () => refreshed.length === 1);
+    expect(refreshed).toEqual([{ token: 'second' }]);
+    expect(platform.links).toBe(1);
+  });
+
+  it('tells when the platform does not take the new token', async () => {
+    platform.refresh = () => ({ ok: false, code: 'TOKEN_REVOKED', message: 'Gone.' });
+    create(renewing);
+    const errors: unknown[] = [];
+    device.on('auth-error', (trouble) => errors.push(trouble.code));
+    await connect();
+    platform.connections[0]?.emit('auth:expiring', {});
+    await until('it is told', () => errors.length === 1);
+    expect(errors).toEqual(['TOKEN_REVOKED']);
+  });
+
+  it('says in its handshake what the device listens to, and is made anew when that is more than it was', async () => {
+    create();
+    await connect();
+    expect(platform.listens).toEqual([undefined]);
+    device.onCommand('ping', () => 'pong');
+    await until('it listens to commands', () => platform.takesCommands, clock);
+    device.onCommand('pong', () => 'ping').onAttributes(() => undefined);
+    await until('it listens to both', () => platform.listens.length === 3 && platform.takesCommands, clock);
+    expect(platform.listens).toEqual([undefined, ['commands'], ['commands', 'attributes']]);
+  });
+
+  it('tells that a command is there when its answer takes longer, and gives the answer afterwards', async () => {
+    let finish: (result: string) => void = () => undefined;
+    create().onCommand('slow', () => new Promise((resolve) => (finish = resolve)));
+    await connect();
+    platform.sendCommand({ id: '7', number: 7, method: 'slow', params: null });
+    await until('it is delivered', () => platform.delivered.length === 1, clock, 100);
+    expect(platform.answers).toEqual([]);
+    finish('done');
+    await until('it is answered', () => platform.answers.length === 1);
+    expect(platform.answers).toEqual([{ number: 7, outcome: { ok: true, result: 'done' } }]);
+  });
+
+  it('loads no library of MQTT', async () => {
+    create();
+    await connect();
+    const { moduleLoadList } = process as unknown as { moduleLoadList?: string[] };
+    expect(moduleLoadList?.some((name) => name.includes('mqtt')) ?? false).toBe(false);
+  });
+});
