@@ -80,6 +80,7 @@ export const ERRORS = {
   FIRMWARE_EXISTS: { status: 409, title: 'There is such a package already, and it is not the same' },
   FIRMWARE_IN_USE: { status: 409, title: 'The package is still being rolled out' },
   FIRMWARE_NOT_ASSIGNED: { status: 404, title: 'The device has no such package' },
+  RANGE_NOT_SATISFIABLE: { status: 416, title: 'The range is not in the file' },
   CHECKSUM_MISMATCH: { status: 422, title: 'The checksum is not that of the file' },
   ROLLOUT_ENDED: { status: 409, title: 'The rollout has ended already' },
   TAKEN_OVER: { status: 409, title: 'The device has connected anew' },

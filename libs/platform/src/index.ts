@@ -16,6 +16,7 @@ export * from './problem.filter.ts';
 export * from './public.decorator.ts';
 export * from './request-log.ts';
 export * from './service.ts';
+export * from './streamed-body.ts';
 export * from './uuid7.ts';
 export * from './validation.ts';
 export * from './wait-for.ts';

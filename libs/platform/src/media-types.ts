@@ -7,7 +7,7 @@ import { CodedError } from '#contracts';
 const TAKES = 'fieldline:takes';
 
 /** Media types that are streamed: no parser touches them, the route that takes them reads the request itself. */
-const STREAMED_TYPES = ['text/csv', 'application/x-ndjson', 'application/jsonl'] as const;
+const STREAMED_TYPES = ['text/csv', 'application/x-ndjson', 'application/jsonl', 'application/octet-stream'] as const;
 export type StreamedType = (typeof STREAMED_TYPES)[number];
 
 /** This route reads a body of one of these media types itself, and takes no other. */

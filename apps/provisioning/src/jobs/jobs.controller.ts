@@ -17,13 +17,13 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { Caller, Roles } from '#access';
 import { JobView, type Page, type UserPrincipal } from '#contracts';
-import { Takes } from '#platform';
+import { discardRest, Takes } from '#platform';
 import { errorsAsCsv, errorsAsNdjson } from './error-file.ts';
 import { JobWorker } from './job-worker.ts';
 import { ErrorsQuery, JobPage, JobQuery, StartedJob } from './job.schemas.ts';
 import { Jobs } from './jobs.service.ts';
 import { COLUMNS } from './upload/csv-rows.ts';
-import { bodyOf, discardRest, formatOf } from './upload/request-file.ts';
+import { bodyOf, formatOf } from './upload/request-file.ts';
 import { Uploads } from './uploads.service.ts';
 
 /** Devices by file. */
