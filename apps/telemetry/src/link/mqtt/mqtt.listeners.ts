@@ -7,6 +7,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer } from 'ws';
 import { ConfigError, LOGGER, type Log } from '#platform';
+import { clientAddress } from '../client-address.ts';
 import { MQTT_LIMITS, type Origin } from './client.ts';
 import { MqttEndpoint } from './mqtt.endpoint.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
@@ -230,15 +231,9 @@ function originOf(socket: TLSSocket, address: string, hasAuthority: boolean): Or
 const asksForMqtt = ({ headers }: IncomingMessage): boolean =>
   (headers['sec-websocket-protocol'] ?? '').split(',').some((each) => SUBPROTOCOLS.includes(each.trim()));
 
-/** The address that the outermost of the proxies that are ours has seen, as Express finds it. */
-function forwardedAddress({ headers, socket }: IncomingMessage, trustedProxies: number): string {
-  const forwarded = headers['x-forwarded-for'];
-  const told = (Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? ''))
-    .split(',')
-    .map((each) => each.trim());
-  const chain = [...told.filter((each) => each !== ''), socket.remoteAddress ?? ''];
-  return chain[Math.max(0, chain.length - 1 - trustedProxies)] ?? '';
-}
+/** The client's address behind the proxies in front of HTTP, of which there are so many. */
+const forwardedAddress = ({ headers, socket }: IncomingMessage, trustedProxies: number): string =>
+  clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for'], (_address, n) => n < trustedProxies);
 
 async function pem(variable: string, path: string): Promise<Buffer> {
   try {

@@ -30,21 +30,24 @@ export const packetType = (frame: Buffer): number => (frame[0] ?? 0) >> 4;
 // The cache would hold 65,536 buffers for as long as the process lives, to save one small allocation in packets that are rare.
 writeToStream.cacheNumbers = false;
 
-/** The parsers are shared: each is given a whole packet at a time, so nothing of one client stays in it. */
-const parsers = new Map<ProtocolVersion | undefined, Decoder>();
-
+/** What a parser says of the packet that it is given. */
 interface Decoder {
-  parser: Parser;
+  readonly parser: Parser;
   packet: Packet | undefined;
   fault: Error | undefined;
 }
 
-function decoderOf(version: ProtocolVersion | undefined): Decoder {
-  let decoder = parsers.get(version);
+/** Shared by all clients: a decoder is given a whole packet at a time, so nothing of one client stays in it. */
+const decoders = new Map<ProtocolVersion | undefined, Decoder>();
+
+function decoderFor(version: ProtocolVersion | undefined): Decoder {
+  let decoder = decoders.get(version);
   if (!decoder) {
     decoder = newDecoder(version);
-    parsers.set(version, decoder);
+    decoders.set(version, decoder);
   }
+  decoder.packet = undefined;
+  decoder.fault = undefined;
   return decoder;
 }
 
@@ -68,21 +71,23 @@ function newDecoder(version: ProtocolVersion | undefined): Decoder {
  * lets through.
  */
 export function decode(frame: Buffer, version: ProtocolVersion | undefined): Packet {
-  const decoder = decoderOf(version);
-  decoder.packet = undefined;
-  decoder.fault = undefined;
-  try {
-    decoder.parser.parse(frame);
-  } catch (error) {
-    decoder.fault ??= error instanceof Error ? error : new Error(String(error));
-  }
-  const { packet, fault } = decoder;
+  const decoder = decoderFor(version);
+  const { packet, fault } = run(decoder, frame);
   // After a fault some of the packet may be left in the parser; the CONNECT's parser takes over what it has read as its settings.
-  if (fault || !packet || version === undefined) parsers.delete(version);
+  if (fault || !packet || version === undefined) decoders.delete(version);
   if (fault || !packet) throw malformed(fault?.message ?? 'it is not complete');
   const broken = faultOf(packet, version);
   if (broken !== undefined) throw malformed(broken);
   return packet;
+}
+
+function run(decoder: Decoder, frame: Buffer): Decoder {
+  try {
+    decoder.parser.parse(frame);
+  } catch (error) {
+    decoder.fault = error instanceof Error ? error : new Error(String(error));
+  }
+  return decoder;
 }
 
 export const malformed = (what: string): CodedError =>

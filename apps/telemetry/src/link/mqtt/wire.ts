@@ -19,11 +19,11 @@ export interface Wire {
 }
 
 export interface WireListener {
-  bytes(chunk: Buffer): void;
+  bytes: (chunk: Buffer) => void;
   /** The client has taken what had been written. */
-  drained(): void;
+  drained: () => void;
   /** Called once. */
-  closed(): void;
+  closed: () => void;
 }
 
 /** Wire over a TCP or TLS socket. */
