@@ -39,6 +39,7 @@ import { Relay } from './link/mqtt/relay.ts';
 import { DeviceEvents } from './live/device-events.ts';
 import { JobFollowers } from './live/job-followers.ts';
 import { LiveGateway } from './live/live.gateway.ts';
+import { RolloutFollowers } from './live/rollout-followers.ts';
 import { Viewers } from './live/viewers.ts';
 import { ConnectionStore } from './presence/connection-store.ts';
 import { ConnectionController } from './presence/connection.controller.ts';
@@ -122,6 +123,7 @@ export class TelemetryModule {
         ...deviceApiProviders(config.RATE_LIMIT),
         Viewers,
         JobFollowers,
+        RolloutFollowers,
         TelemetryMetrics,
         TelemetryLifecycle,
         ...parts.flatMap(({ providers }) => providers),

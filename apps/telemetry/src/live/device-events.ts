@@ -13,9 +13,10 @@ export class DeviceEvents {
     if (this.bus.reaches(subject)) this.bus.publish(subject, JSON.stringify(event));
   }
 
-  watch(deviceId: string, hear: (event: DeviceEvent) => void): Unsubscribe {
+  /** Calls back with what happens to the device from now on, and about how many bytes it takes. */
+  watch(deviceId: string, hear: (event: DeviceEvent, bytes: number) => void): Unsubscribe {
     return this.bus.subscribe(deviceEventsSubject(deviceId), (text) => {
-      hear(DeviceEvent.parse(JSON.parse(text)));
+      hear(DeviceEvent.parse(JSON.parse(text)), text.length);
     });
   }
 }

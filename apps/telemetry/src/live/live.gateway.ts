@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
 import type { Namespace } from 'socket.io';
 import { Authenticator } from '#access';
-import { CodedError, type JobView, type Reading } from '#contracts';
+import { CodedError, type JobView, type Reading, type RolloutView } from '#contracts';
 import type { Unsubscribe } from '#messaging';
 import { LOGGER, type Log } from '#platform';
 import { DeviceAccess, isRefusal } from '../authorise/device-access.ts';
@@ -16,24 +16,41 @@ import {
   SocketConnection,
   type OurSocket,
 } from '../link/socket-connection.ts';
+import { DeviceEvents } from './device-events.ts';
 import { JobFollowers } from './job-followers.ts';
-import { MAX_JOBS, SubscribeRequest, UnsubscribeRequest, type LiveReadings } from './subscription.ts';
+import { RolloutFollowers } from './rollout-followers.ts';
+import {
+  MAX_JOBS,
+  MAX_ROLLOUTS,
+  SubscribeRequest,
+  UnsubscribeRequest,
+  type LiveReadings,
+  type ViewedEvent,
+} from './subscription.ts';
 import { Viewers } from './viewers.ts';
 
 /** Bytes that one reading takes in an event, about. */
 const READING_BYTES = 120;
 /** Bytes that the state of an import takes in an event, about. */
 const JOB_BYTES = 250;
+/** Bytes that the state of a rollout takes in an event, about. */
+const ROLLOUT_BYTES = 400;
 
 /** What a viewer is told of each device it asked for. */
 type DeviceAnswer =
   | { device: string; latest: Record<string, Omit<Reading, 'sensor'>> }
   | { device: string; code: string; message: string };
 
+/** What a viewer is told of each rollout it asked for. */
+type RolloutAnswer = { rollout: RolloutView } | { id: string; code: string; message: string };
+
 /** What a viewer is told of each import it asked for. */
 type JobAnswer = { job: JobView } | { id: string; code: string; message: string };
 
-/** What is live, for viewers, namespace `/live`: `subscribe` with devices, then events `readings`; with jobs, then events `job`. */
+/**
+ * What is live, for viewers, namespace `/live`: `subscribe` with devices, then events `readings`, and those of the names in `events`, each
+ * `{device, ...}`; with jobs, then events `job`; with rollouts, then events `rollout`.
+ */
 @WebSocketGateway({ namespace: '/live', ...SOCKET_SERVER })
 export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
   private readonly connected = new Set<Viewer>();
@@ -41,6 +58,8 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
   constructor(
     @Inject(Viewers) private readonly viewers: Viewers,
     @Inject(JobFollowers) private readonly followers: JobFollowers,
+    @Inject(RolloutFollowers) private readonly rolloutFollowers: RolloutFollowers,
+    @Inject(DeviceEvents) private readonly deviceEvents: DeviceEvents,
     @Inject(DeviceAccess) private readonly access: DeviceAccess,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
@@ -55,13 +74,13 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
   }
 
   handleConnection(socket: OurSocket): void {
-    const viewer = new Viewer(
-      socket,
-      new SocketConnection(socket, this.connections, this.log),
-      this.viewers,
-      this.followers,
-      this.access,
-    );
+    const viewer = new Viewer(socket, new SocketConnection(socket, this.connections, this.log), {
+      readings: this.viewers,
+      events: this.deviceEvents,
+      jobs: this.followers,
+      rollouts: this.rolloutFollowers,
+      access: this.access,
+    });
     this.answering(socket, 'subscribe', (message) => viewer.subscribe(message));
     this.answering(socket, 'unsubscribe', async (message) => viewer.unsubscribe(message));
     this.connected.add(viewer);
@@ -87,47 +106,64 @@ export class LiveGateway implements OnGatewayInit, OnGatewayConnection {
   }
 }
 
+/** Where what viewers see comes from. */
+interface Sources {
+  readings: Viewers;
+  events: DeviceEvents;
+  jobs: JobFollowers;
+  rollouts: RolloutFollowers;
+  access: DeviceAccess;
+}
+
 /** One viewer's connection and what it watches. */
 class Viewer {
   private readonly watching = new Map<string, Unsubscribe>();
   private readonly following = new Map<string, Unsubscribe>();
+  private readonly followingRollouts = new Map<string, Unsubscribe>();
   private ended = false;
 
   constructor(
     private readonly socket: OurSocket,
     private readonly link: SocketConnection,
-    private readonly viewers: Viewers,
-    private readonly followers: JobFollowers,
-    private readonly access: DeviceAccess,
+    private readonly sources: Sources,
   ) {}
 
   /**
-   * Answers with the newest readings of each device and the state of each import, or why it may not be watched; a second
+   * Answers with the newest readings of each device and the state of each import and rollout, or why it may not be watched; a second
    * subscription replaces the first.
    */
-  async subscribe(message: unknown): Promise<{ devices: DeviceAnswer[]; jobs?: JobAnswer[] }> {
-    const { devices = [], sensors, since, jobs } = SubscribeRequest.parse(message);
-    this.checkJobs(jobs ?? []);
+  async subscribe(
+    message: unknown,
+  ): Promise<{ devices: DeviceAnswer[]; jobs?: JobAnswer[]; rollouts?: RolloutAnswer[] }> {
+    const { devices = [], sensors, since, events, jobs, rollouts } = SubscribeRequest.parse(message);
+    checkCount('jobs', this.following, jobs ?? [], MAX_JOBS);
+    checkCount('rollouts', this.followingRollouts, rollouts ?? [], MAX_ROLLOUTS);
+    const wanted = { sensors, since, events: new Set(events) };
     const answers: DeviceAnswer[] = [];
-    for (const device of new Set(devices)) answers.push(await this.watch(device, sensors, since));
-    if (!jobs) return { devices: answers };
-    const jobAnswers: JobAnswer[] = [];
-    for (const job of new Set(jobs)) jobAnswers.push(await this.follow(job));
-    return { devices: answers, jobs: jobAnswers };
+    for (const device of new Set(devices)) answers.push(await this.watch(device, wanted));
+    return {
+      devices: answers,
+      ...(jobs && { jobs: await eachOnce(jobs, (job) => this.follow(job)) }),
+      ...(rollouts && { rollouts: await eachOnce(rollouts, (rollout) => this.followRollout(rollout)) }),
+    };
   }
 
   unsubscribe(message: unknown): object {
-    const { devices, jobs } = UnsubscribeRequest.parse(message ?? {});
-    const isAll = devices === undefined && jobs === undefined;
-    for (const device of devices ?? (isAll ? [...this.watching.keys()] : [])) forget(this.watching, device);
-    for (const job of jobs ?? (isAll ? [...this.following.keys()] : [])) forget(this.following, job);
+    const { devices, jobs, rollouts } = UnsubscribeRequest.parse(message ?? {});
+    const isAll = devices === undefined && jobs === undefined && rollouts === undefined;
+    const forgetAll = (subscriptions: Map<string, Unsubscribe>, ids: readonly string[] | undefined): void => {
+      for (const id of ids ?? (isAll ? [...subscriptions.keys()] : [])) forget(subscriptions, id);
+    };
+    forgetAll(this.watching, devices);
+    forgetAll(this.following, jobs);
+    forgetAll(this.followingRollouts, rollouts);
     return {};
   }
 
   /** A device has changed: whoever may not see it any more is told so, and of nothing else of it. While the registry is away, nothing ends. */
   check(device: string): void {
     if (!this.watching.has(device)) return;
-    this.access.authorise(this.link.connection.principal, device, 'read').catch((error: unknown) => {
+    this.sources.access.authorise(this.link.connection.principal, device, 'read').catch((error: unknown) => {
       if (!isRefusal(error)) return;
       forget(this.watching, device);
       this.socket.emit('ended', { device, code: error.code, message: error.message });
@@ -139,17 +175,9 @@ class Viewer {
     this.unsubscribe({});
   }
 
-  private checkJobs(jobs: readonly string[]): void {
-    if (new Set([...this.following.keys(), ...jobs]).size <= MAX_JOBS) return;
-    throw new CodedError(
-      'INVALID_INPUT',
-      `/jobs: at most ${String(MAX_JOBS)} can be followed at a time: unsubscribe others first.`,
-    );
-  }
-
   private async follow(id: string): Promise<JobAnswer> {
     try {
-      const { job, stop } = await this.followers.follow(this.link.connection.principal, id, (progress) => {
+      const { job, stop } = await this.sources.jobs.follow(this.link.connection.principal, id, (progress) => {
         if (!this.ended && this.link.sending(JOB_BYTES)) this.socket.emit('job', progress);
       });
       this.keep(this.following, id, stop);
@@ -161,17 +189,44 @@ class Viewer {
     }
   }
 
-  private async watch(device: string, sensors: string[] | undefined, since: number | undefined): Promise<DeviceAnswer> {
+  private async followRollout(id: string): Promise<RolloutAnswer> {
     try {
-      await this.access.authorise(this.link.connection.principal, device, 'read');
+      const { rollout, stop } = await this.sources.rollouts.follow(this.link.connection.principal, id, (progress) => {
+        if (!this.ended && this.link.sending(ROLLOUT_BYTES)) this.socket.emit('rollout', progress);
+      });
+      this.keep(this.followingRollouts, id, stop);
+      return { rollout };
+    } catch (error) {
+      if (error instanceof CodedError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN'))
+        return { id, code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
+  private async watch(device: string, { sensors, since, events }: Wanted): Promise<DeviceAnswer> {
+    const { access, readings } = this.sources;
+    try {
+      await access.authorise(this.link.connection.principal, device, 'read');
     } catch (error) {
       if (isRefusal(error)) return { device, code: error.code, message: error.message };
       throw error;
     }
-    const latest = await this.viewers.latest(device, sensors);
-    const stop = await this.viewers.watch(device, sensors, since, (event) => this.deliver(event));
-    this.keep(this.watching, device, stop);
+    const latest = await readings.latest(device, sensors);
+    const stopReadings = await readings.watch(device, sensors, since, (event) => this.deliver(event));
+    const stopEvents = this.watchEvents(device, events);
+    this.keep(this.watching, device, () => {
+      stopReadings();
+      stopEvents();
+    });
     return { device, latest: Object.fromEntries(latest.map(({ sensor, ...reading }) => [sensor, reading])) };
+  }
+
+  private watchEvents(device: string, wanted: ReadonlySet<ViewedEvent>): Unsubscribe {
+    if (wanted.size === 0) return () => undefined;
+    return this.sources.events.watch(device, ({ event, data }, bytes) => {
+      if (!wanted.has(event) || this.ended || !this.link.sending(bytes)) return;
+      this.socket.emit(event, { ...data, device });
+    });
   }
 
   private keep(subscriptions: Map<string, Unsubscribe>, id: string, stop: Unsubscribe): void {
@@ -185,6 +240,33 @@ class Viewer {
     if (event.replay) await this.link.whenRead();
     if (!this.ended && this.link.sending(event.readings.length * READING_BYTES)) this.socket.emit('readings', event);
   }
+}
+
+/** What a viewer wants of each device. */
+interface Wanted {
+  sensors: string[] | undefined;
+  since: number | undefined;
+  events: ReadonlySet<ViewedEvent>;
+}
+
+async function eachOnce<T>(ids: readonly string[], answer: (id: string) => Promise<T>): Promise<T[]> {
+  const answers: T[] = [];
+  for (const id of new Set(ids)) answers.push(await answer(id));
+  return answers;
+}
+
+/** Throws `INVALID_INPUT` if that would be more than can be followed at a time. */
+function checkCount(
+  what: string,
+  following: ReadonlyMap<string, unknown>,
+  wanted: readonly string[],
+  most: number,
+): void {
+  if (new Set([...following.keys(), ...wanted]).size <= most) return;
+  throw new CodedError(
+    'INVALID_INPUT',
+    `/${what}: at most ${String(most)} can be followed at a time: unsubscribe others first.`,
+  );
 }
 
 function forget(subscriptions: Map<string, Unsubscribe>, id: string): void {
