@@ -43,6 +43,8 @@ import { PROFILES } from './profiles/profiles.providers.ts';
 import { RelationsController } from './relations/relations.controller.ts';
 import { Relations } from './relations/relations.service.ts';
 import { REGISTRY_SCHEMA } from './schema.ts';
+import { SelfProvisioningHandlers } from './self-provisioning/self-provisioning.handlers.ts';
+import { SelfProvisioning } from './self-provisioning/self-provisioning.service.ts';
 import { TwoStepHandlers } from './two-step/two-step.handlers.ts';
 import { TwoStep } from './two-step/two-step.service.ts';
 import { UuidDevicesHandlers } from './uuid-devices/uuid-devices.handlers.ts';
@@ -75,6 +77,7 @@ export class RegistryModule {
         DeviceResetController,
         TwoStepHandlers,
         UuidDevicesHandlers,
+        SelfProvisioningHandlers,
         ImportsHandlers,
         ZeroTouchHandlers,
         ClaimsHandlers,
@@ -101,6 +104,7 @@ export class RegistryModule {
         DeviceReset,
         TwoStep,
         UuidDevices,
+        SelfProvisioning,
         Imports,
         ZeroTouch,
         Claims,

@@ -16,6 +16,7 @@ import { profilesSuite } from './profiles.suite.ts';
 import { relationsSuite } from './relations.suite.ts';
 import { requestsSuite } from './requests.suite.ts';
 import { restartsSuite } from './restarts.suite.ts';
+import { selfProvisioningSuite } from './self-provisioning.suite.ts';
 import { twoStepSuite } from './two-step.suite.ts';
 import { uuidDevicesSuite } from './uuid-devices.suite.ts';
 import { searchSuite } from './search.suite.ts';
@@ -74,6 +75,9 @@ function suites(database: Database): void {
   });
   describe('claims', () => {
     claimsSuite(database);
+  });
+  describe('devices that provision themselves by name', () => {
+    selfProvisioningSuite(database);
   });
   describe('two steps', () => {
     twoStepSuite(database);

@@ -101,6 +101,11 @@ export const RPC = {
     request: z.object({ deviceId: z.uuid(), user: UserPrincipal }),
     reply: DeviceRef,
   },
+  /** A person gives up the device of that name that they own. `NOT_FOUND`, `CONFLICT` if they own several of that name. */
+  'registry.devices.release': {
+    request: z.object({ name: z.string().min(1).max(128), user: UserPrincipal }),
+    reply: DeviceRef,
+  },
   /**
    * The device of this name behind a gateway, made if it is not there: of the profile of that name, made likewise, and of the gateway's
    * customer. `NOT_A_GATEWAY`, `DEVICE_LIMIT_REACHED`, `INVALID_INPUT` for a name that cannot be one.
@@ -124,13 +129,20 @@ export const RPC = {
     reply: z.object({ id: z.uuid(), name: z.string(), inactivitySeconds: z.number().int().nullable() }).nullable(),
   },
   /**
-   * Makes the device of a name with the credentials that it asks for, as {@link SelfProvisioning} says. `DEVICE_EXISTS`,
-   * `DEVICE_LIMIT_REACHED`, `CONFLICT` for credentials that are in use.
+   * Makes the device of a name with the credentials that it asks for, as {@link SelfProvisioning} says, or lets in again one that the same
+   * key let in and that was never heard. `DEVICE_EXISTS`, `DEVICE_DISABLED`, `DEVICE_LIMIT_REACHED`, `INVALID_INPUT`, `CONFLICT` for
+   * credentials that are in use.
    */
   'registry.devices.selfProvision': { request: SelfProvisioned, reply: SelfProvisionedReply },
-  /** A device provisions itself with a provisioning key over ThingsBoard's device API; refusals are statuses, not errors. */
+  /**
+   * A device provisions itself with a provisioning key over ThingsBoard's device API. Refusals are statuses, not errors, but for
+   * `RATE_LIMITED` and those that asking again mends.
+   */
   'provisioning.selfProvision': { request: SelfProvisioning, reply: SelfProvisioningReply },
-  /** A device says that whoever knows the secret may claim it. `ALREADY_CLAIMED`, `PAIR_KEY_TAKEN`. */
+  /**
+   * A device says that whoever knows its name and the secret may claim it; with a new secret, the one before is void. `ALREADY_CLAIMED`,
+   * `PAIR_KEY_TAKEN`, `INVALID_INPUT` for a secret that nobody could enter.
+   */
   'provisioning.claims.announce': {
     request: z.object({
       device: DeviceRef,

@@ -10,16 +10,22 @@ export const AskedCredentials = z.discriminatedUnion('kind', [
     userName: z.string().min(1).max(256).optional(),
     password: z.string().min(1).max(256).optional(),
   }),
-  z.object({ kind: z.literal('certificate'), fingerprint: z.string().regex(/^[0-9a-f]{64}$/) }),
+  z.object({
+    kind: z.literal('certificate'),
+    /** SHA-256 of its DER form, hexadecimal. */
+    fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+    /** When its own time is over, ms since the epoch. */
+    expiresAt: z.number().int(),
+  }),
 ]);
 export type AskedCredentials = z.output<typeof AskedCredentials>;
 
-/** The device that a provisioning key lets in: `provisionedBy` is the user who made the key. */
+/** The device that a provisioning key lets in. */
 export const SelfProvisioned = z.object({
   name: z.string().min(1).max(128),
   customerId: z.uuid().nullable(),
   gateway: z.boolean(),
-  provisionedBy: z.uuid(),
+  keyId: z.uuid(),
   credentials: AskedCredentials,
 });
 

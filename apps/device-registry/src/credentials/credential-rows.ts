@@ -1,7 +1,8 @@
-import { LessThanOrEqual, type EntityManager } from 'typeorm';
+import { In, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { CodedError, type Actor } from '#contracts';
 import { isUniqueViolation } from '#sql';
-import type { AuditRecord } from '../audit/audit.ts';
+import { audit, type AuditRecord } from '../audit/audit.ts';
+import type { Change } from '../devices/device-rows.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
 import { CredentialEntity, type CredentialKind } from './credential.entity.ts';
 import type { KeptSecret } from './new-secrets.ts';
@@ -67,6 +68,19 @@ export async function endGeneration(manager: EntityManager, { deviceId, generati
     { id: deviceId, tokenGeneration: generation },
     { tokenGeneration: generation + 1 },
   );
+}
+
+/** Ends credentials of a locked device at once. */
+export async function endCredentials(
+  manager: EntityManager,
+  device: DeviceEntity,
+  rows: CredentialEntity[],
+  { actor, now }: Change,
+): Promise<void> {
+  if (rows.length === 0) return;
+  for (const row of rows) await endGeneration(manager, row);
+  await manager.delete(CredentialEntity, { id: In(rows.map(({ id }) => id)) });
+  await audit(manager, now, ...rows.map((row) => credentialRecord(actor, 'credential.revoked', device, row)));
 }
 
 /** Has its time come? */

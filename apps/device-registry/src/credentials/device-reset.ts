@@ -1,18 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { UserPrincipal } from '#contracts';
 import { Events } from '#messaging';
 import { inTransaction } from '#sql';
-import { actorOf, audit } from '../audit/audit.ts';
+import { actorOf } from '../audit/audit.ts';
 import { CLOCK, type Clock } from '../clock.ts';
 import { REGISTRY } from '../data-source-name.ts';
-import { lockedDevice, type Change } from '../devices/device-rows.ts';
+import { lockedDevice } from '../devices/device-rows.ts';
 import { enterState } from '../devices/device-states.ts';
-import { DeviceEntity } from '../devices/device.entity.ts';
 import { deviceRef } from '../devices/device.schemas.ts';
 import { requireAllowed } from '../devices/devices.service.ts';
-import { credentialRecord, endGeneration } from './credential-rows.ts';
+import { endCredentials } from './credential-rows.ts';
 import { CredentialEntity } from './credential.entity.ts';
 
 /** The way back: a device that has to be let in anew. */
@@ -32,18 +31,11 @@ export class DeviceReset {
     const change = { actor: actorOf(caller), now: this.now() };
     const device = await inTransaction(this.dataSource, async (manager) => {
       const before = requireAllowed(caller, 'manage', id, await lockedDevice(manager, id));
-      await endAll(manager, before, change);
+      const rows = await manager.find(CredentialEntity, { where: { deviceId: id }, order: { id: 'ASC' } });
+      await endCredentials(manager, before, rows, change);
       return enterState(manager, before, 'created', 'device.reset', change);
     });
     this.events.publish('registry.credentials.revoked', { deviceId: id, credentialId: null });
     this.events.publish('registry.device.changed', { change: 'updated', device: deviceRef(device) });
   }
-}
-
-async function endAll(manager: EntityManager, device: DeviceEntity, { actor, now }: Change): Promise<void> {
-  const rows = await manager.find(CredentialEntity, { where: { deviceId: device.id }, order: { id: 'ASC' } });
-  if (rows.length === 0) return;
-  for (const row of rows) await endGeneration(manager, row);
-  await manager.delete(CredentialEntity, { deviceId: device.id });
-  await audit(manager, now, ...rows.map((row) => credentialRecord(actor, 'credential.revoked', device, row)));
 }

@@ -23,6 +23,13 @@ export function newAccessToken(now: number): NewSecret {
   return { kept: { id, kind, secretHash: tokenHash(accessToken) }, shown: { id, kind, accessToken } };
 }
 
+/** A token that a device asks for itself. */
+export const ownAccessToken = (token: string, now: number): KeptSecret => ({
+  id: uuid7(now),
+  kind: 'access-token',
+  secretHash: tokenHash(token),
+});
+
 export function newPassword(name: string, now: number): NewSecret & { password: string } {
   const [id, kind, password] = [uuid7(now), 'password', randomToken()] as const;
   const userName = canonicalUserName(name);

@@ -58,7 +58,7 @@ export class PeopleController {
   @Post('release')
   @HttpCode(204)
   @ApiResponse({ status: 204, description: 'Given up: the device has no owner, and is shared with nobody' })
-  release(@Caller() caller: UserPrincipal, @Param('id', { schema: z.uuid() }) id: string): Promise<void> {
-    return this.people.release(caller, id);
+  async release(@Caller() caller: UserPrincipal, @Param('id', { schema: z.uuid() }) id: string): Promise<void> {
+    await this.people.release(caller, id);
   }
 }

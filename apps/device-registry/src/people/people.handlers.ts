@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import type { RpcReply, RpcRequest } from '#contracts';
+import type { DeviceRef, RpcReply, RpcRequest } from '#contracts';
 import { Rpc } from '#messaging';
 import { People } from './people.service.ts';
 
@@ -7,6 +7,11 @@ import { People } from './people.service.ts';
 @Controller()
 export class PeopleHandlers {
   constructor(@Inject(People) private readonly people: People) {}
+
+  @Rpc('registry.devices.release')
+  release({ name, user }: RpcRequest<'registry.devices.release'>): Promise<DeviceRef> {
+    return this.people.releaseNamed(user, name);
+  }
 
   @Rpc('registry.people.forget')
   async forget({ userId }: RpcRequest<'registry.people.forget'>): Promise<RpcReply<'registry.people.forget'>> {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { CodedError, type Actor, type DeviceShare, type UserPrincipal } from '#contracts';
+import { CodedError, type Actor, type DeviceRef, type DeviceShare, type UserPrincipal } from '#contracts';
 import { Events } from '#messaging';
 import { invalidInput } from '#platform';
 import { inTransaction } from '#sql';
@@ -82,12 +82,27 @@ export class People {
   }
 
   /** Gives a device up: it is nobody's any more, and shared with nobody. Throws `NOT_FOUND`, `FORBIDDEN`. */
-  async release(caller: UserPrincipal, deviceId: string): Promise<void> {
+  async release(caller: UserPrincipal, deviceId: string): Promise<DeviceRef> {
     const change = { actor: actorOf(caller), now: this.now() };
     const device = await inTransaction(this.dataSource, async (manager) =>
       releaseDevice(manager, await this.managed(manager, caller, deviceId), change),
     );
     this.tell(device);
+    return deviceRef(device);
+  }
+
+  /** Gives up the device of that name that the caller owns. Throws `NOT_FOUND`, `CONFLICT` if they own several of that name. */
+  async releaseNamed(caller: UserPrincipal, name: string): Promise<DeviceRef> {
+    const [device, other] = await this.dataSource.manager.find(DeviceEntity, {
+      where: { ownerId: caller.userId, sortName: name.toLowerCase(), name },
+      take: 2,
+    });
+    if (!device) throw new CodedError('NOT_FOUND', `You own no device with the name "${name}".`);
+    if (!other) return this.release(caller, device.id);
+    throw new CodedError(
+      'CONFLICT',
+      `You own several devices with the name "${name}": release the one that you mean by its id (POST /api/devices/:id/release).`,
+    );
   }
 
   /** Lets go of everything of a user who is about to be deleted; may be asked again, and goes on where it ended. */
