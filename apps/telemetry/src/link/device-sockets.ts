@@ -7,6 +7,8 @@ import { Attributes } from '../attributes/attributes.service.ts';
 import { CLOCK, type Clock } from '../clock.ts';
 import type { CommandOutcome } from '../commands/command-state.ts';
 import { Commands } from '../commands/commands.service.ts';
+import { errorText, stateOf } from '../firmware/firmware-reports.ts';
+import { Firmware } from '../firmware/firmware.service.ts';
 import { IngestLimits } from '../ingest/ingest-limits.ts';
 import { clientAddress, type Trust } from './client-address.ts';
 import { DeviceLinks } from './device-links.ts';
@@ -29,6 +31,23 @@ const AnswerMessage = z.intersection(z.object({ id: z.uuid() }), Answer);
 const Keys = z.union([z.literal(true), z.array(z.string().max(255)).max(1_000)]);
 const GetMessage = z.strictObject({ client: Keys.optional(), shared: Keys.optional() });
 const ReportMessage = z.record(z.string(), z.unknown());
+
+const FirmwareMessage = z.strictObject({
+  kind: z.enum(['firmware', 'software']).default('firmware'),
+  title: z.string().max(255),
+  version: z.string().max(255),
+  state: z.string().transform((name, context) => {
+    const state = stateOf(name);
+    if (state) return state;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be downloading, downloaded, verified, updating, updated or failed',
+    });
+    return z.NEVER;
+  }),
+  bytes: z.number().int().min(0).optional(),
+  error: z.string().nullish(),
+});
 
 /** Takes one event of a device; gives what its acknowledgement has beside `ok`. */
 type Take = (link: SocketLink, message: unknown) => Promise<object> | object;
@@ -61,12 +80,18 @@ export class DeviceSockets {
       const { client, shared } = GetMessage.parse(message);
       return this.attributes.read(device.id, { ...(client && { client }), ...(shared && { shared }) });
     },
+    'firmware:state': async ({ device }, message) => {
+      const { error, bytes, ...report } = FirmwareMessage.parse(message);
+      await this.firmware.state(device, { ...report, error: errorText(error), bytes });
+      return {};
+    },
   };
 
   constructor(
     @Inject(DeviceLinks) private readonly links: DeviceLinks,
     @Inject(Commands) private readonly commands: Commands,
     @Inject(Attributes) private readonly attributes: Attributes,
+    @Inject(Firmware) private readonly firmware: Firmware,
     @Inject(IngestLimits) private readonly limits: IngestLimits,
     @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
     @Inject(CLOCK) private readonly now: Clock,
