@@ -44,6 +44,7 @@ export class DeviceApiTopics {
       rpcResponse: this.answered,
       claim: this.claimed,
       provision: this.provision,
+      protobuf: refuseProtobuf,
     };
   }
 
@@ -94,5 +95,5 @@ export class DeviceApiTopics {
 }
 
 /** The forms of ThingsBoard's topics that are for Protocol Buffers. */
-export const refuseProtobuf: TopicHandler = () =>
+const refuseProtobuf: TopicHandler = () =>
   Promise.reject(badPayload('Protocol Buffers are not taken: send JSON, on the topic without "/p".'));

@@ -32,7 +32,7 @@ export const MQTT_LIMITS = {
   unacknowledgedBytes: 1_048_576,
   /** Above this many bytes that the client has not taken, nothing more is read from it. */
   unsentPauseBytes: 262_144,
-  /** Above this many bytes it is cut off. */
+  /** Whoever is to be sent more while this many bytes wait for it is cut off; one message alone may be larger. */
   unsentBytes: 4_194_304,
   /** A client that takes nothing of what waits for it for this long is cut off. */
   unsentMs: 60_000,
@@ -161,10 +161,11 @@ export class MqttClient {
   /** Writes bytes of whole packets. */
   write(bytes: Buffer): void {
     if (this.stage === 'closed' || bytes.length === 0) return;
+    const unsentBefore = this.wire.unsent;
     this.wire.write(bytes);
     if (this.wire.unsent <= MQTT_LIMITS.unsentPauseBytes) return;
     this.unsentSince ??= this.services.now();
-    if (this.wire.unsent > MQTT_LIMITS.unsentBytes) this.cutOff();
+    if (unsentBefore > MQTT_LIMITS.unsentBytes) this.cutOff();
     else this.updateReading();
   }
 

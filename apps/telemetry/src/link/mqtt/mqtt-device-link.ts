@@ -60,8 +60,9 @@ export class MqttDeviceLink implements DeviceLink {
   async sendAttributes({ changed, deleted }: AttributesUpdate): Promise<void> {
     const topic = this.filterOf('attributes');
     const sent: Promise<void>[] = [];
-    if (Object.keys(changed).length > 0) sent.push(this.session.send(topic, JSON.stringify(changed)));
+    // What is gone is told first: clients begin to load firmware with what is new, and must not be told anything else then.
     if (deleted.length > 0) sent.push(this.session.send(topic, JSON.stringify({ deleted })));
+    if (Object.keys(changed).length > 0) sent.push(this.session.send(topic, JSON.stringify(changed)));
     await Promise.all(sent);
   }
 

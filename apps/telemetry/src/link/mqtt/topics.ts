@@ -20,6 +20,7 @@ export type DeviceApiTopic =
   | 'rpcResponse'
   | 'claim'
   | 'firmwareChunk'
+  | 'protobuf'
   | 'gatewayConnect'
   | 'gatewayDisconnect'
   | 'gatewayTelemetry'
@@ -62,6 +63,12 @@ export const TOPICS: readonly TopicRule[] = [
   { pattern: 'v1/devices/me/telemetry', publish: 'device', handler: 'telemetry', unordered: true },
   { pattern: 'v2/t', publish: 'device', handler: 'telemetry', unordered: true },
   { pattern: 'v2/t/j', publish: 'device', handler: 'telemetry', unordered: true },
+  // Forms for Protocol Buffers, refused with words that say what to send instead.
+  { pattern: 'v2/t/p', publish: 'device', handler: 'protobuf' },
+  { pattern: 'v2/a/p', publish: 'device', handler: 'protobuf' },
+  { pattern: 'v2/a/req/p/+', publish: 'device', handler: 'protobuf' },
+  { pattern: 'v2/r/req/p/+', publish: 'device', handler: 'protobuf' },
+  { pattern: 'v2/r/res/p/+', publish: 'device', handler: 'protobuf' },
 
   {
     pattern: 'v1/devices/me/attributes',
