@@ -205,6 +205,34 @@ describe.each(transports)('a device over %s', (_, createPlatform) => {
     expect(device.stats).toMatchObject({ acknowledged: 2, rejected: 1, resent: 0, queued: 0 });
   });
 
+  it('sends again what a receipt without room for all its rejections does not name', async () => {
+    const isBad = (reading: { value: unknown }) => Number(reading.value) >= 10;
+    platform.behave = (arrival) => {
+      const bad = arrival.readings.flatMap((reading, index) => (isBad(reading) ? index : []));
+      const whole = receipt(arrival, bad);
+      return { ...whole, rejected: whole.rejected.slice(0, 20) };
+    };
+    const device = await connected();
+    const rejected = new Set<unknown>();
+    device.on('rejected', ({ reading }) => rejected.add(reading.value));
+    await device.send(temperatures(110));
+    await flush(device);
+    expect(rejected.size).toBe(100);
+    expect(device.stats).toMatchObject({ acknowledged: 10, rejected: 100, queued: 0 });
+  });
+
+  it('does not take a receipt that accounts for nothing for one', async () => {
+    platform.behave = (arrival) =>
+      platform.arrivals.length > 3
+        ? receipt(arrival)
+        : { ok: true, batchId: arrival.batchId, accepted: 0, rejected: [] };
+    const device = await connected();
+    await device.send(temperatures(1));
+    await flush(device, 200);
+    expect(platform.arrivals).toHaveLength(4);
+    expect(device.stats).toMatchObject({ acknowledged: 1, rejected: 0 });
+  });
+
   it.each(['INVALID_INPUT', 'INTERNAL'])(
     'finds the one reading for which whole batches are refused with %s',
     async (code) => {

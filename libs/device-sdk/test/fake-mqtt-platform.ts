@@ -244,7 +244,7 @@ export class FakeMqttPlatform extends Platform {
 
 function acknowledgement(answer: Answer | { ok: true }): { reasonCode: number; properties?: object } {
   if (!answer.ok) return { reasonCode: PUBACK_REASONS[answer.code] ?? 0x80, properties: told(answer) };
-  if (!('rejected' in answer) || answer.rejected.length === 0) return { reasonCode: 0 };
+  if (!('rejected' in answer) || (answer.accepted > 0 && answer.rejected.length === 0)) return { reasonCode: 0 };
   const properties = { userProperties: { receipt: JSON.stringify(answer) } };
   return { reasonCode: answer.accepted === 0 ? 0x99 : 0, properties };
 }

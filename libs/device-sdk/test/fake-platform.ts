@@ -11,7 +11,7 @@ type Ack = (answer: object) => void;
 /** A platform by socket.io, and firmware by HTTP, on a free port. */
 export class FakePlatform extends Platform {
   refresh: (request: unknown) => object = () => ({ ok: true, expiresAt: null });
-  /** What each handshake said that is listened to. */
+  /** What each handshake, and each `listen`, said that is listened to. */
   readonly listens: unknown[] = [];
   /** The header `Authorization` of each download. */
   readonly authorizations: unknown[] = [];
@@ -85,6 +85,12 @@ export class FakePlatform extends Platform {
   }
 
   private onConnection(socket: Socket): void {
+    socket.data.listens = socket.handshake.auth['listens'];
+    socket.on('listen', ({ topics }: { topics: string[] }, ack: Ack) => {
+      this.listens.push(topics);
+      socket.data.listens = topics;
+      ack({ ok: true, topics });
+    });
     socket.on('readings', (readings: ReadingInput[], { batchId }: { batchId: string }, ack: Ack) => {
       const answer = this.onBatch({
         batchId,
@@ -139,7 +145,7 @@ export class FakePlatform extends Platform {
 const PART_BYTES = 32_768;
 
 const listensTo = (socket: Socket, topic: string): boolean => {
-  const listens: unknown = socket.handshake.auth['listens'];
+  const { listens } = socket.data;
   return Array.isArray(listens) && listens.includes(topic);
 };
 

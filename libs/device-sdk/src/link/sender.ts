@@ -57,6 +57,11 @@ export interface SenderCounts {
   rejected: number;
 }
 
+const NO_RECEIPT: Trouble = {
+  code: 'INTERNAL',
+  message: 'The receipt says neither that all were accepted nor which were not.',
+};
+
 interface Batch {
   readonly id: string;
   readonly entries: readonly OutboxEntry[];
@@ -226,14 +231,17 @@ export class Sender {
   /** A receipt counts whenever it comes; a refusal only of the latest transmission. */
   private onAnswer(batch: Batch, transmission: number, answer: Answer): void {
     if (!this.isOpen(batch)) return;
-    if (answer.ok) this.onReceipt(batch, answer);
-    else if (transmission === batch.transmissions && this.inFlight.has(batch.id)) this.onRefusal(batch, answer);
+    const isLatest = transmission === batch.transmissions && this.inFlight.has(batch.id);
+    if (answer.ok && (answer.rejected.length > 0 || answer.accepted >= batch.entries.length))
+      this.onReceipt(batch, answer);
+    else if (isLatest) this.onRefusal(batch, answer.ok ? NO_RECEIPT : answer);
   }
 
   private isOpen(batch: Batch): boolean {
     return this.inFlight.has(batch.id) || this.again.includes(batch);
   }
 
+  /** A receipt that does not name all it rejected, for want of room, has the others sent again in halves, until every one is named. */
   private onReceipt(batch: Batch, receipt: DeviceReceipt): void {
     this.receipts += 1;
     this.timeouts = 0;
@@ -241,9 +249,10 @@ export class Sender {
     this.link.proven();
     this.take(batch);
     const rejections = new Map(receipt.rejected.map((rejection) => [rejection.index, rejection]));
-    const accepted = batch.entries.filter((_, index) => !rejections.has(index));
-    this.counts.acknowledged += this.options.outbox.settle(accepted);
+    const others = batch.entries.filter((_, index) => !rejections.has(index));
     for (const [index, { code, message }] of rejections) this.reject(batch.entries[index], code, message);
+    if (receipt.accepted < others.length) this.split({ ...batch, entries: others });
+    else this.counts.acknowledged += this.options.outbox.settle(others);
     this.listener.receipt(receipt);
     this.answerFlushes();
     this.fill();
@@ -279,7 +288,7 @@ export class Sender {
   private split(batch: Batch): void {
     this.take(batch);
     const middle = Math.ceil(batch.entries.length / 2);
-    const halves = [batch.entries.slice(0, middle), batch.entries.slice(middle)];
+    const halves = [batch.entries.slice(0, middle), batch.entries.slice(middle)].filter((half) => half.length > 0);
     this.again.unshift(...halves.map((entries) => this.createBatch(entries, batch.transmissions)));
   }
 

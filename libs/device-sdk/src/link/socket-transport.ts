@@ -24,6 +24,7 @@ interface FromPlatform {
 }
 
 interface ToPlatform {
+  listen: (wanted: { topics: readonly Topic[] }, ack: Answered) => void;
   readings: (readings: readonly ReadingInput[], batch: { batchId: string }, ack: Answered) => void;
   'auth:refresh': (refresh: { token: string }, ack: Answered) => void;
   'command:delivered': (command: { id: string }) => void;
@@ -65,7 +66,8 @@ export class SocketTransport implements Transport {
   private readonly socket: Socket<FromPlatform, ToPlatform>;
   private credentials: DeviceCredentials | undefined;
   private topics: ReadonlySet<Topic> = new Set();
-  private shown: readonly Topic[] = [];
+  /** What the platform was last told that is listened to. */
+  private told: readonly Topic[] = [];
 
   constructor(
     private readonly options: SocketTransportOptions,
@@ -89,10 +91,9 @@ export class SocketTransport implements Transport {
     this.socket.disconnect();
   }
 
-  /** The handshake says what is listened to, so that a link which is there already has to be made anew. */
   listen(topics: ReadonlySet<Topic>): void {
     this.topics = topics;
-    if (this.socket.connected) this.leaveUnlessShown();
+    if (this.socket.connected) this.tellTopics();
   }
 
   renew(token: string, answered: Answered): boolean {
@@ -148,17 +149,21 @@ export class SocketTransport implements Transport {
   }
 
   private handshake(): object {
-    this.shown = this.listens;
-    return this.shown.length === 0 ? { ...this.credentials } : { ...this.credentials, listens: this.shown };
+    this.told = this.listens;
+    return this.told.length === 0 ? { ...this.credentials } : { ...this.credentials, listens: this.told };
   }
 
   private onConnect(): void {
+    this.tellTopics();
     this.listener.opened();
-    this.leaveUnlessShown();
   }
 
-  private leaveUnlessShown(): void {
-    if (this.listens.some((topic) => !this.shown.includes(topic))) this.socket.disconnect();
+  /** More may be listened to than the handshake said. */
+  private tellTopics(): void {
+    const { listens } = this;
+    if (listens.length === this.told.length) return;
+    this.told = listens;
+    this.socket.emit('listen', { topics: listens }, () => undefined);
   }
 
   private onRefused(error: Error): void {
