@@ -1,4 +1,5 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
+import { z } from 'zod';
 import type { House } from './house.ts';
 
 const open = new Set<MqttClient>();
@@ -54,12 +55,25 @@ export function publish(
   return within(
     `the acknowledgement of what was published on ${topic}`,
     new Promise((resolve, reject) => {
-      client.publish(topic, text, { qos: 1, ...properties }, (error, packet) => {
+      let puback: Packet | undefined;
+      const hear = (packet: Packet): void => {
+        if (packet.cmd === 'puback') puback = packet;
+      };
+      client.on('packetreceive', hear);
+      client.publish(topic, text, { qos: 1, ...properties }, (error) => {
+        client.off('packetreceive', hear);
         if (error) reject(error);
-        else resolve(packet);
+        else resolve(puback);
       });
     }),
   );
+}
+
+/** The reason code with which a subscription is refused. */
+export async function refusedSubscription(client: MqttClient, filter: string): Promise<number | undefined> {
+  const error: unknown = await client.subscribeAsync(filter, { qos: 1 }).catch((refusal: unknown) => refusal);
+  const granted = typeof error === 'object' && error !== null && 'packet' in error ? error.packet : undefined;
+  return z.object({ granted: z.tuple([z.number()]) }).safeParse(granted).data?.granted[0];
 }
 
 /** What came in on a client since it was made so. */

@@ -69,7 +69,7 @@ const table: [what: string, PolicyDevice, allowed: Record<string, string>][] = [
   [
     'a device behind the gateway',
     device({ masterId: GATEWAY }),
-    { admin: ALL, 'the gateway': SEND, 'the device itself': SEND },
+    { admin: ALL, 'the gateway': SEND, 'a master': 'read', 'the device itself': SEND },
   ],
   ['a device behind another gateway', device({ masterId: OTHER }), { admin: ALL, 'the device itself': SEND }],
 ];

@@ -1,10 +1,16 @@
-import type { DeviceAction, DeviceRef, DeviceShare, Principal, UserPrincipal } from '#contracts';
+import type { DeviceAction, DeviceKind, DeviceRef, DeviceShare, Principal, UserPrincipal } from '#contracts';
 
 /** What the policy needs to know of a device. */
 export type PolicyDevice = Pick<DeviceRef, 'id' | 'customerId' | 'ownerId' | 'masterId'>;
 
-/** What a device that is calling may do for itself and, if it is a gateway, for the devices behind it. */
-const DEVICE_ACTIONS: readonly DeviceAction[] = ['read', 'write'];
+/** What a device that is calling may do for itself. */
+const OWN_ACTIONS: readonly DeviceAction[] = ['read', 'write'];
+
+/** What it may do for the devices behind it: a gateway sends for them, a master knows them. */
+const BEHIND_ACTIONS: Partial<Record<DeviceKind, readonly DeviceAction[]>> = {
+  gateway: ['read', 'write'],
+  master: ['read'],
+};
 
 /** What somebody may do with a device that is theirs, or was shared with them. */
 const SHARE_ACTIONS: Record<DeviceShare, readonly DeviceAction[]> = {
@@ -27,8 +33,8 @@ export function allows(
     return isWithin(visibleDevices(principal), device) || (share !== null && SHARE_ACTIONS[share].includes(action));
   }
   const { device: caller } = principal;
-  const isBehind = caller.kind === 'gateway' && device.masterId === caller.id;
-  return DEVICE_ACTIONS.includes(action) && (device.id === caller.id || isBehind);
+  if (device.id === caller.id) return OWN_ACTIONS.includes(action);
+  return device.masterId === caller.id && BEHIND_ACTIONS[caller.kind]?.includes(action) === true;
 }
 
 /** Which devices somebody sees: what lists are narrowed to. */

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { CodedError, type Receipt } from '#contracts';
+import { REASON } from '../../link/mqtt/reason-codes.ts';
 import type { Acknowledgement, MqttLink, Published, TopicHandler } from '../../link/mqtt/topic-handler.ts';
 import type { IngestLimits } from '../ingest-limits.ts';
 import type { Ingest } from '../ingest.ts';
@@ -7,7 +8,7 @@ import type { Ingest } from '../ingest.ts';
 /**
  * Readings over MQTT on `device/{id}/data`: JSON, one reading or an array, as over HTTP, with the user property `batchId` in version 5.
  * The acknowledgement is the receipt: everything that was accepted is durable. Where some was rejected, version 5 is told with the user
- * property `receipt`, the receipt as JSON.
+ * property `receipt`, the receipt as JSON, and with 0x99 where nothing was accepted.
  */
 export function readingsHandler(
   ingest: Pick<Ingest, 'accept'>,
@@ -44,5 +45,6 @@ function acknowledgementOf(receipt: Receipt): Acknowledgement {
     told = { ...told, rejected: told.rejected.slice(0, told.rejected.length >> 1) };
     text = JSON.stringify(told);
   }
-  return { userProperties: { receipt: text } };
+  const userProperties = { receipt: text };
+  return receipt.accepted > 0 ? { userProperties } : { reasonCode: REASON.payloadFormatInvalid, userProperties };
 }

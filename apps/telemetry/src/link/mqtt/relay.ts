@@ -43,7 +43,7 @@ export class Relay implements OnApplicationShutdown {
     if (device.masterId === otherId) return true;
     if (device.kind !== 'master') return false;
     try {
-      return (await this.access.authorise(principal, otherId, 'write')).masterId === device.id;
+      return (await this.access.authorise(principal, otherId, 'read')).masterId === device.id;
     } catch (error) {
       if (isRefusal(error)) return false;
       throw error;
