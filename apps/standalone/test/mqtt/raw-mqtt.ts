@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { generate, parser, type IConnectPacket, type Packet, type PacketCmd } from 'mqtt-packet';
 import { waitUntil } from '#testing';
@@ -27,7 +27,7 @@ export class RawMqtt {
 
   /** A TCP connection on which nothing was said yet. */
   static async open(port: number, version: Version = 4): Promise<RawMqtt> {
-    const socket: Socket = connect(port, '127.0.0.1');
+    const socket: Socket = createConnection(port, '127.0.0.1');
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve).once('error', reject);
     });
@@ -38,10 +38,10 @@ export class RawMqtt {
   static async connected(
     port: number,
     version: Version,
-    connect: Partial<IConnectPacket>,
+    more: Partial<IConnectPacket>,
   ): Promise<{ client: RawMqtt; connack: Answer<'connack'> }> {
     const client = await RawMqtt.open(port, version);
-    client.connect(connect);
+    client.connect(more);
     return { client, connack: await client.next('connack') };
   }
 
