@@ -34,7 +34,7 @@ export function commands(house: () => House): void {
     async function echoing(client: MqttClient): Promise<Message[]> {
       const inbox = inboxOf(client);
       client.on('message', (topic, payload) => {
-        void publish(client, topic.replace('request', 'response'), payload);
+        publish(client, topic.replace('request', 'response'), payload).catch(() => undefined);
       });
       await client.subscribeAsync(REQUESTS, { qos: 1 });
       return inbox;

@@ -66,9 +66,9 @@ export class MqttDeviceLink implements DeviceLink {
     await Promise.all(sent);
   }
 
-  relay(_from: string, topic: string, payload: Buffer): boolean {
-    const own = `device/${this.device.id}/master`;
-    const spelled = this.session.spelled([topic, own, 'device/me/master']);
+  relay(from: string, topic: string, payload: Buffer): boolean {
+    const [other, own] = [`device/${from}/master`, `device/${this.device.id}/master`];
+    const spelled = this.session.spelled([topic, other, own, 'device/me/master']);
     if (spelled === undefined) return false;
     this.session.send(spelled, payload).catch(() => undefined);
     return true;
