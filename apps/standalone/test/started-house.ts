@@ -33,6 +33,8 @@ export interface StartedHouse {
   url: string;
   httpPort: number;
   mqttPort: number;
+  /** The administrator's header. */
+  authorization: string;
   /** A body is sent as JSON, a text as it is; `more` are headers. */
   call(request: `${string} /${string}`, body?: unknown, more?: Record<string, string>): Promise<Reply>;
   /** The body of a reply to the administrator. @throws Error unless its status is below 300. */
@@ -108,6 +110,7 @@ export async function startHouse(env: Record<string, string> = {}): Promise<Star
     url,
     httpPort: Number(new URL(url).port),
     mqttPort,
+    authorization: Authorization,
     call,
     asAdmin,
     newDevice,

@@ -7,6 +7,8 @@ import { waitUntil } from './wait-until.ts';
 /** A Python program that uses ThingsBoard's own SDK or gateway, see scripts/thingsboard-clients.txt. */
 export interface ThingsboardClient {
   process: ChildProcess;
+  /** Where it runs. */
+  folder: string;
   /** What it has said so far: each line of its output that is `name: <JSON>`. The last one of a name. */
   said(name: string): unknown;
   /** Waits until it has said that. @throws Error with the end of its output. */
@@ -31,6 +33,7 @@ export async function startThingsboardClient(
   });
   return {
     process: child,
+    folder: folder.path,
     said: (name) => saidIn(child.output, name),
     says: async (name, timeoutMs = 25_000) => {
       const isSaid = (): boolean => {
