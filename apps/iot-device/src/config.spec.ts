@@ -12,6 +12,7 @@ describe('the command line of the simulated devices', () => {
   it('has defaults for everything but the sender', () => {
     expect(readConfig(['--token', 'abc'], {})).toEqual({
       url: 'http://localhost:8080',
+      transport: 'socket',
       sender: { kind: 'tokens', tokens: ['abc'] },
       devices: 1,
       sensors: ['temperature', 'humidity'],
@@ -48,6 +49,23 @@ describe('the command line of the simulated devices', () => {
 
   it('has as many devices as tokens', () => {
     expect(readConfig(['--token', 'a,b,c'], {})?.devices).toBe(3);
+  });
+
+  it('speaks MQTT when it is told to, or told where', () => {
+    const transportOf = (args: string[], env = {}) => {
+      const { transport, mqttUrl } = readConfig(['--token', 'a', ...args], env) ?? {};
+      return [transport, mqttUrl];
+    };
+    expect(transportOf(['--transport', 'mqtt'])).toEqual(['mqtt', undefined]);
+    expect(transportOf(['--mqtt', 'wss://a/mqtt'])).toEqual(['mqtt', 'wss://a/mqtt']);
+    expect(transportOf([], { DEVICE_TRANSPORT: 'mqtt', FIELDLINE_MQTT_URL: 'mqtt://a:1' })).toEqual([
+      'mqtt',
+      'mqtt://a:1',
+    ]);
+    expect(transportOf(['--transport', 'socket'], { FIELDLINE_MQTT_URL: 'mqtt://a:1' })).toEqual([
+      'socket',
+      'mqtt://a:1',
+    ]);
   });
 
   it('takes a person', () => {

@@ -29,6 +29,19 @@ export const IotDeviceConfig = z.object({
     .url({ protocol: /^https?$/, error: 'must be an address such as http://localhost:8080' })
     .default('http://localhost:8080')
     .describe('Where the platform is'),
+  DEVICE_TRANSPORT: z
+    .enum(['socket', 'mqtt'], { error: 'must be socket or mqtt' })
+    .optional()
+    .describe(
+      'Over what devices speak with the platform: socket (socket.io) or mqtt; with --mqtt it is mqtt, else socket',
+    ),
+  FIELDLINE_MQTT_URL: z
+    .url({
+      protocol: /^(mqtts?|wss?)$/,
+      error: 'must be an address such as mqtt://localhost:1883 or wss://localhost/mqtt',
+    })
+    .optional()
+    .describe('Where the platform speaks MQTT; without it at the host of --url, port 1883, or 8883 with TLS for https'),
   DEVICE_TOKEN: z
     .string()
     .transform(split)
@@ -126,6 +139,8 @@ type Variable = keyof Variables;
 /** The flag that stands for each variable, and wins over it. */
 const FLAGS = {
   url: 'FIELDLINE_URL',
+  transport: 'DEVICE_TRANSPORT',
+  mqtt: 'FIELDLINE_MQTT_URL',
   token: 'DEVICE_TOKEN',
   email: 'DEVICE_EMAIL',
   password: 'DEVICE_PASSWORD',
@@ -162,6 +177,8 @@ const FLAGS = {
 /** A run of the simulated devices; rate in readings per second and device, duration in seconds. */
 export interface Config {
   url: string;
+  transport: 'socket' | 'mqtt';
+  mqttUrl?: string;
   sender: Sender;
   devices: number;
   sensors: string[];
@@ -249,6 +266,8 @@ function toConfig(given: Variables): Config {
   }
   return {
     url: given.FIELDLINE_URL,
+    transport: given.DEVICE_TRANSPORT ?? (given.FIELDLINE_MQTT_URL === undefined ? 'socket' : 'mqtt'),
+    mqttUrl: given.FIELDLINE_MQTT_URL,
     sender,
     devices,
     sensors: given.DEVICE_SENSORS,

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReadingInput } from '#contracts';
 import { Server } from 'socket.io';
+import { FakeMqttPlatform } from '../../../libs/device-sdk/test/fake-mqtt-platform.ts';
 import { type Fleet, type FleetAccess, type FleetOptions, startFleet } from './fleet.ts';
 import { fileNameOf, macOf, ownDevices } from './ways.ts';
 
@@ -110,6 +111,20 @@ describe('a fleet of simulated devices', () => {
     });
     const identities = received.map(({ token, reading }) => `${token} ${reading.sensor} ${String(reading.ts)}`);
     expect(new Set(identities).size).toBe(received.length);
+  });
+
+  it('sends over MQTT when it is told to', async () => {
+    const platform = await new FakeMqttPlatform().start();
+    const access: FleetAccess = { kind: 'tokens', tokens: ['a', 'b'] };
+    const fleet = await start({ devices: 2, access, ...platform.options });
+    await until(
+      'both have sent',
+      () => new Set(platform.arrivals.map((arrival) => arrival.credentials.token)).size === 2,
+    );
+    await fleet.stop();
+    expect(platform.changed).toEqual([]);
+    expect(fleet.stats).toMatchObject({ queued: 0, rejected: 0 });
+    await platform.stop();
   });
 
   it('keeps readings in a folder while the platform does not let it in', async () => {

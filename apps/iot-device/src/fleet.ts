@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadingInput } from '#contracts';
 import {
@@ -13,8 +14,9 @@ import {
   type Trouble,
   systemClock,
 } from '#device-sdk';
-import { createSchedule } from './schedule.ts';
+import { type Pace, createPace } from './schedule.ts';
 import { createSensor } from './signals.ts';
+import { bringToLife } from './simulated-device.ts';
 import { fileNameOf, suffixOf } from './ways.ts';
 
 /** How a fleet gets in: by tokens, by a person's login, or every device, numbered from 1, by itself. */
@@ -47,6 +49,9 @@ export interface FleetListener {
 /** A fleet of simulated devices. */
 export interface FleetOptions {
   url: string;
+  /** Over what devices speak with the platform; as the SDK has it by default. */
+  transport?: DeviceOptions['transport'];
+  mqttUrl?: string;
   access: FleetAccess;
   /** Simulated devices. */
   devices: number;
@@ -58,6 +63,8 @@ export interface FleetOptions {
   batch?: number;
   /** A folder for the outboxes; in memory otherwise. */
   outbox?: string;
+  /** A folder for what devices learned and for packages that they load; those are in the system's temporary folder otherwise. */
+  state?: string;
   location?: string;
   /** The same seed gives the same signals. */
   seed?: number;
@@ -85,7 +92,9 @@ const NO_READINGS: DeviceStats = { queued: 0, sent: 0, acknowledged: 0, resent: 
 interface Line {
   name: string;
   device: FieldlineDevice;
-  takeDue: (now: number) => ReadingInput[];
+  pace: Pace;
+  /** A person's line is no device's: the platform does not speak to it. */
+  isDevice: boolean;
   attend: OwnDevice['attend'];
   up: boolean;
 }
@@ -109,7 +118,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     return { ...total, dropped: total.dropped + refused };
   };
   const take = (line: Line) => {
-    const readings = line.takeDue(clock.now());
+    const readings = line.pace.takeDue(clock.now());
     if (readings.length === 0) return;
     line.device.send(readings).catch((error: unknown) => {
       if (error instanceof OutboxFullError) refused += readings.length;
@@ -123,6 +132,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 
   lines.forEach((line) => listen(line, listener));
   try {
+    await Promise.all(lines.filter(({ isDevice }) => isDevice).map((line) => enliven(line, options, clock, listener)));
     await Promise.all(lines.map((line) => line.device.connect()));
   } catch (error) {
     await Promise.all(lines.map((line) => line.device.close()));
@@ -158,7 +168,10 @@ function createLines(options: FleetOptions, clock: Clock): Line[] {
       return createLine(options, clock, [number], name, { provisioning: inLine }, attend);
     });
   }
-  if (access.kind === 'person') return [createLine(options, clock, numbers, 'gateway', { getToken: access.getToken })];
+  if (access.kind === 'person') {
+    const line = createLine(options, clock, numbers, 'gateway', { getToken: access.getToken });
+    return [{ ...line, isDevice: false }];
+  }
   if (access.tokens.length === 1) return [createLine(options, clock, numbers, 'gateway', { token: access.tokens[0] })];
   return access.tokens.map((token, index) => createLine(options, clock, [index + 1], `device-${index + 1}`, { token }));
 }
@@ -171,23 +184,43 @@ function createLine(
   auth: Pick<DeviceOptions, 'token' | 'getToken' | 'provisioning'>,
   attend?: OwnDevice['attend'],
 ): Line {
-  const { url, outbox, batch, rate, sensors, location, seed = 1 } = options;
+  const { url, transport, mqttUrl, outbox, batch, rate, sensors, location, seed = 1 } = options;
   const folder = outbox === undefined ? undefined : join(outbox, fileNameOf(name));
   const device = new FieldlineDevice({
     url,
+    transport,
+    mqttUrl,
     ...auth,
     clock,
     outbox: folder === undefined ? new MemoryOutbox({ whenFull: 'drop-oldest' }) : new FileOutbox({ folder }),
     ...(batch === undefined ? {} : { batch: { maxReadings: batch } }),
   });
-  const schedules = numbers.map((number) => {
+  const simulated = numbers.map((number) => {
     const suffix = suffixOf(number, numbers.length);
-    const own = sensors.map((sensor) =>
-      createSensor(sensor, { sentAs: `${sensor}${suffix}`, seed: seed * 100_003 + number * 16, location }),
-    );
-    return createSchedule(own, rate, clock.now() + Math.floor((TICK_MS * number) / options.devices));
+    return {
+      sensors: sensors.map((sensor) =>
+        createSensor(sensor, { sentAs: `${sensor}${suffix}`, seed: seed * 100_003 + number * 16, location }),
+      ),
+      startTs: clock.now() + Math.floor((TICK_MS * number) / options.devices),
+    };
   });
-  return { name, device, takeDue: (now) => schedules.flatMap((takeDue) => takeDue(now)), attend, up: false };
+  return { name, device, pace: createPace(simulated, rate), isDevice: true, attend, up: false };
+}
+
+async function enliven(line: Line, options: FleetOptions, clock: Clock, listener: FleetListener): Promise<void> {
+  const { state, outbox, sensors, rate } = options;
+  const kept = state ?? (outbox === undefined ? undefined : join(outbox, '.state'));
+  const folder = kept ?? join(tmpdir(), `fieldline-devices-${process.pid}`);
+  await bringToLife({
+    device: line.device,
+    pace: line.pace,
+    sensors: sensors.length,
+    rate,
+    clock,
+    firmwareFolder: join(folder, 'firmware', fileNameOf(line.name)),
+    keepsFirmware: kept !== undefined,
+    tell: (sentence) => listener.told?.(line.name, sentence),
+  });
 }
 
 function listen(line: Line, listener: FleetListener): void {

@@ -18,13 +18,15 @@ const INTERRUPTED = 130;
  */
 export async function run(config: Config, screen: Screen): Promise<number> {
   const end = createEnd(config.duration);
-  const { rate: readings, devices, sensors, url } = config;
-  screen.say(`${devices} simulated device(s) with ${sensors.join(', ')} send ${readings} readings/s each to ${url}.`);
+  const { rate: readings, devices, sensors, url, transport } = config;
+  screen.say(
+    `${devices} simulated device(s) with ${sensors.join(', ')} send ${readings} readings/s each to ${url} by ${transport}.`,
+  );
   const fleet = await startFleet({ ...config, access: accessOf(config), listener: createListener(screen, end.give) });
   const rateOf = createRate(Date.now);
   const show = () => {
     const { stats, connections } = fleet;
-    screen.status(statusLine({ stats, connections, rate: rateOf(stats.acknowledged) }));
+    screen.status(statusLine({ stats, connections, transport, rate: rateOf(stats.acknowledged) }));
   };
   const timer = setInterval(show, screen.intervalMs);
   const failure = await end.given;

@@ -5,15 +5,15 @@ const stats = { queued: 34, sent: 1_234_567, acknowledged: 1_234_000, resent: 50
 
 describe('the line of a fleet', () => {
   it('counts everything', () => {
-    expect(statusLine({ stats, connections: { up: 99, of: 100 }, rate: 998.4 })).toBe(
-      '99/100 connected · sent 1,234,567 · acknowledged 1,234,000 · resent 500 · rejected 33 · queued 34 · 998/s',
+    expect(statusLine({ stats, connections: { up: 99, of: 100 }, transport: 'mqtt', rate: 998.4 })).toBe(
+      '99/100 connected by mqtt · sent 1,234,567 · acknowledged 1,234,000 · resent 500 · rejected 33 · queued 34 · 998/s',
     );
   });
 
   it('tells of dropped readings if there are any', () => {
-    expect(statusLine({ stats: { ...stats, dropped: 5 }, connections: { up: 1, of: 1 }, rate: 0 })).toContain(
-      '· dropped 5 ·',
-    );
+    expect(
+      statusLine({ stats: { ...stats, dropped: 5 }, connections: { up: 1, of: 1 }, transport: 'socket', rate: 0 }),
+    ).toContain('· dropped 5 ·');
   });
 
   it('measures the rate since it was asked last', () => {

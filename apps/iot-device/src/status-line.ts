@@ -4,6 +4,7 @@ import type { DeviceStats } from '#device-sdk';
 export interface Status {
   stats: DeviceStats;
   connections: { up: number; of: number };
+  transport: 'socket' | 'mqtt';
   /** Readings acknowledged per second, lately. */
   rate: number;
 }
@@ -11,8 +12,9 @@ export interface Status {
 const whole = (count: number): string => Math.round(count).toLocaleString('en-US');
 
 /** The one line that tells how a fleet is doing. */
-export function statusLine({ stats, connections, rate }: Status): string {
-  return [`${whole(connections.up)}/${whole(connections.of)} connected`, totals(stats), `${whole(rate)}/s`].join(' · ');
+export function statusLine({ stats, connections, transport, rate }: Status): string {
+  const connected = `${whole(connections.up)}/${whole(connections.of)} connected by ${transport}`;
+  return [connected, totals(stats), `${whole(rate)}/s`].join(' · ');
 }
 
 /** What became of every reading. */

@@ -40,3 +40,4 @@ export {
 } from './provisioning/zero-touch.ts';
 export { isFinal } from './refusal.ts';
 export { type UserLogin, userLogin } from './user-login.ts';
+export { SDK_VERSION } from './version.ts';
