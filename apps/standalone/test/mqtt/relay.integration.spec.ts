@@ -52,9 +52,10 @@ describe('a master and its agent', () => {
     const m = await device(master, 5, [`device/${agent}/master`]);
     const a = await device(agent, 4, [`/device/${master}/master`]);
     m.publish(`device/${agent}/master`, MESSAGE);
-    expect(await m.next('puback')).toMatchObject({ reasonCode: 0x10 });
+    expect(await a.next('publish')).toMatchObject({ topic: `/device/${master}/master`, ...message });
+    expect(await m.next('puback')).toMatchObject({ reasonCode: 0 });
     a.publish(`device/${master}/master`, MESSAGE);
-    await a.next('puback');
+    expect(await m.next('publish')).toMatchObject({ topic: `device/${agent}/master`, ...message });
     await m.settled();
     expect(m.packets).toEqual([]);
   });
