@@ -31,6 +31,13 @@ export const TelemetryConfig = z.object({
     .min(1_048_576)
     .default(8_589_934_592)
     .describe('Bytes that the reading log may hold before senders are told to wait'),
+  FIRMWARE_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2_147_483_647)
+    .default(536_870_912)
+    .describe('Bytes that the file of a package of firmware or software may have'),
   COMMAND_HISTORY_DAYS: z.coerce
     .number()
     .min(1)

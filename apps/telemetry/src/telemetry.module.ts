@@ -19,9 +19,15 @@ import { CommandMetrics } from './commands/commands.metrics.ts';
 import { Commands } from './commands/commands.service.ts';
 import type { Storage, TelemetryConfig, TelemetryRole } from './config.ts';
 import { TELEMETRY } from './data-source-name.ts';
-import { FIRMWARE_PROVIDERS } from './firmware/firmware.providers.ts';
+import {
+  FIRMWARE_OF_DEVICES,
+  FIRMWARE_OF_PEOPLE,
+  FIRMWARE_PROVIDERS,
+  FIRMWARE_WORK,
+} from './firmware/firmware.providers.ts';
 import { DeviceApiController } from './device-api/device-api.controller.ts';
 import { deviceApiProviders } from './device-api/device-api.providers.ts';
+import { FIRMWARE_MAX_BYTES } from './firmware/package-uploads.ts';
 import { FirstReadings } from './ingest/first-readings.ts';
 import { IngestLimits } from './ingest/ingest-limits.ts';
 import { Ingest } from './ingest/ingest.ts';
@@ -68,10 +74,19 @@ const ROLE_PARTS: Record<
   { controllers: NonNullable<DynamicModule['controllers']>; providers: Provider[] }
 > = {
   ingress: {
-    controllers: [TelemetryController, DeviceApiController],
-    providers: [AttributesDelivery, DeviceSockets, TelemetryGateway, MqttMetrics, Relay, MqttEndpoint, MqttListeners],
+    controllers: [...FIRMWARE_OF_DEVICES.controllers, TelemetryController, DeviceApiController],
+    providers: [
+      AttributesDelivery,
+      ...FIRMWARE_OF_DEVICES.providers,
+      DeviceSockets,
+      TelemetryGateway,
+      MqttMetrics,
+      Relay,
+      MqttEndpoint,
+      MqttListeners,
+    ],
   },
-  writer: { controllers: [], providers: [] },
+  writer: { controllers: [], providers: [...FIRMWARE_WORK] },
   query: {
     controllers: [
       AttributesController,
@@ -80,7 +95,7 @@ const ROLE_PARTS: Record<
       ReadingsController,
       DeadLettersController,
     ],
-    providers: [PeoplesAttributes, PeoplesConnections, ReadingsService, LiveGateway],
+    providers: [...FIRMWARE_OF_PEOPLE.providers, PeoplesAttributes, PeoplesConnections, ReadingsService, LiveGateway],
   },
 };
 
@@ -119,6 +134,7 @@ export class TelemetryModule {
         AttributeStore,
         Attributes,
         ...FIRMWARE_PROVIDERS,
+        { provide: FIRMWARE_MAX_BYTES, useValue: config.FIRMWARE_MAX_BYTES },
         { provide: CLOCK, useValue: Date.now },
         ...deviceApiProviders(config.RATE_LIMIT),
         Viewers,

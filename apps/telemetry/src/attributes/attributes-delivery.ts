@@ -36,6 +36,7 @@ export class AttributesDelivery implements OnApplicationBootstrap, BeforeApplica
   private lookingAgain: NodeJS.Timeout | undefined;
   private unlisten: Unsubscribe = () => undefined;
   private isStopping = false;
+  private delivered: (deviceId: string, update: AttributesUpdate) => void = () => undefined;
 
   constructor(
     @Inject(DeviceLinks) private readonly links: DeviceLinks,
@@ -72,6 +73,11 @@ export class AttributesDelivery implements OnApplicationBootstrap, BeforeApplica
     for (const { superseded } of this.deliveries.values()) superseded.abort();
   }
 
+  /** Calls back with every update that a device has. */
+  onDelivered(hear: (deviceId: string, update: AttributesUpdate) => void): void {
+    this.delivered = hear;
+  }
+
   /** Tells a device everything that it does not have, if it is linked here; returns once it has it or cannot be told. */
   async deliver(deviceId: string): Promise<void> {
     const underWay = this.deliveries.get(deviceId);
@@ -100,6 +106,7 @@ export class AttributesDelivery implements OnApplicationBootstrap, BeforeApplica
       if (!update) return;
       if (await this.tell(link, update, delivery)) {
         await this.store.delivered(deviceId, update.version);
+        this.delivered(deviceId, update);
         if (update.deleted.length > 0) await this.store.sweep(deviceId);
       }
     }

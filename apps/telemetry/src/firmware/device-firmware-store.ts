@@ -146,7 +146,13 @@ export class DeviceFirmwareStore {
     return row && of ? { row, package: of } : null;
   }
 
-  /** The device is no more. */
+  /** What these devices are to have of a kind, by their ids. */
+  async rowsOf(deviceIds: readonly string[], kind: PackageKind): Promise<Map<string, DeviceFirmwareEntity>> {
+    const rows = await this.manager.findBy(DeviceFirmwareEntity, { deviceId: In([...deviceIds]), kind });
+    return new Map(rows.map((row) => [row.deviceId, row]));
+  }
+
+  /** The device is no more. Gives the rollouts that it was of. */
   async forget(deviceId: string): Promise<string[]> {
     const rows = await this.manager.findBy(DeviceFirmwareEntity, { deviceId });
     await this.manager.delete(DeviceFirmwareEntity, { deviceId });
@@ -199,7 +205,7 @@ export class DeviceFirmwareStore {
 }
 
 /** Was it assigned by an earlier rollout, or by a person before this one began? */
-const isOlder = (row: DeviceFirmwareEntity, rollout: RolloutEntity): boolean =>
+export const isOlder = (row: DeviceFirmwareEntity, rollout: RolloutEntity): boolean =>
   row.rolloutId === null ? row.assignedAt < rollout.createdAt : row.rolloutId < rollout.id;
 
 /** Counts a device for the rollout that it is taken from, by how it has ended there. Gives that rollout's id. */

@@ -73,6 +73,12 @@ export class Firmware {
     for (const report of reportsIn(values)) this.reports.add(id, () => this.apply(id, report));
   }
 
+  /** A device has learnt which package it is to have: noted later, soon. */
+  told(deviceId: string, kind: PackageKind): void {
+    const report: FirmwareReport = { kind, state: 'initiated', error: null, current: undefined };
+    this.reports.add(deviceId, () => this.apply(deviceId, report));
+  }
+
   /** A device says how far it is. Throws `FIRMWARE_NOT_ASSIGNED` for a package that it is not to have. */
   async state({ id }: DeviceRef, { kind, title, version, state, error, bytes }: StateReport): Promise<void> {
     const assigned = await this.devices.of(id, kind);

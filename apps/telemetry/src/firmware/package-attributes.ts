@@ -22,3 +22,7 @@ export function noFirmwareAttributes(kind: PackageKind): AttributesPatch {
   const names = ['title', 'version', 'size', 'checksum', 'checksum_algorithm'];
   return { shared: Object.fromEntries(names.map((name) => [`${PREFIX[kind]}_${name}`, null])) };
 }
+
+/** The kinds of package that a device learns of by these shared attributes. */
+export const kindsIn = (changed: Readonly<Record<string, unknown>>): PackageKind[] =>
+  (['firmware', 'software'] as const).filter((kind) => Object.hasOwn(changed, `${PREFIX[kind]}_version`));

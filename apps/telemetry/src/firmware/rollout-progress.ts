@@ -4,6 +4,7 @@ import { BUS, type Bus } from '#messaging';
 import { LOGGER, type Log } from '#platform';
 import type { RolloutEntity } from './firmware.entity.ts';
 import { RolloutStore } from './rollout-store.ts';
+import { RolloutWaker } from './rollout-waker.ts';
 import { isToStop, rolloutView, type RolloutCounts } from './rollout-view.ts';
 
 /** Least time between two looks at a rollout, in ms. */
@@ -14,10 +15,10 @@ const EVERY_MS = 300;
 export class RolloutProgress implements BeforeApplicationShutdown {
   private readonly waiting = new Map<string, NodeJS.Timeout>();
   private readonly looking = new Map<string, Promise<void>>();
-  private wake: () => void = () => undefined;
 
   constructor(
     @Inject(RolloutStore) private readonly store: RolloutStore,
+    @Inject(RolloutWaker) private readonly waker: RolloutWaker,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(LOGGER) private readonly log: Log,
   ) {}
@@ -26,11 +27,6 @@ export class RolloutProgress implements BeforeApplicationShutdown {
     for (const timer of this.waiting.values()) clearTimeout(timer);
     this.waiting.clear();
     await Promise.all(this.looking.values());
-  }
-
-  /** Calls back when a rollout was ended here: devices that have not begun are to lose it. */
-  onEnded(wake: () => void): void {
-    this.wake = wake;
   }
 
   /** Something has happened to a rollout: it is looked at soon, at most a few times a second. */
@@ -76,7 +72,7 @@ export class RolloutProgress implements BeforeApplicationShutdown {
       const ended = String(counts.failed + counts.updated);
       const message = `Stopped by itself: ${String(counts.failed)} of ${ended} devices that have ended have failed.`;
       const isStopped = await this.store.end(id, 'stopped', message);
-      if (isStopped) this.wake();
+      if (isStopped) this.waker.wake();
       return isStopped;
     }
     return !toScan && counts.ended === counts.assigned && this.store.finish(id);
