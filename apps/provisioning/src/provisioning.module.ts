@@ -25,7 +25,10 @@ import { LocationModule } from './location/location.module.ts';
 import { ClaimsController } from './pairing/claims.controller.ts';
 import { Claims } from './pairing/claims.service.ts';
 import { DeviceCallerGuard } from './pairing/device-caller.guard.ts';
+import { NamedClaimsController } from './pairing/named-claims.controller.ts';
+import { NamedClaims } from './pairing/named-claims.service.ts';
 import { PairingController } from './pairing/pairing.controller.ts';
+import { PairingHandlers } from './pairing/pairing.handlers.ts';
 import { Pairing } from './pairing/pairing.service.ts';
 import { KeyUses } from './provisioning-keys/key-uses.ts';
 import { ProvisioningKeysController } from './provisioning-keys/provisioning-keys.controller.ts';
@@ -34,6 +37,8 @@ import { MQTT_PUBLIC_ADDRESS, MqttAddressController } from './mqtt-address/mqtt-
 import { AddressRate } from './rate/address-rate.ts';
 import { RateGuard } from './rate/rate.guard.ts';
 import { PROVISIONING_SCHEMA } from './schema.ts';
+import { SelfProvisioningHandlers } from './self-provisioning/self-provisioning.handlers.ts';
+import { SelfProvisioning } from './self-provisioning/self-provisioning.service.ts';
 import { TwoStepController } from './two-step/two-step.controller.ts';
 import { DeviceKeys } from './uuid-request/device-keys.ts';
 import { ONLY_KNOWN, UuidRequestController } from './uuid-request/uuid-request.controller.ts';
@@ -61,7 +66,10 @@ export class ProvisioningModule {
         ProvisioningKeysController,
         ZeroTouchController,
         PairingController,
+        PairingHandlers,
         ClaimsController,
+        NamedClaimsController,
+        SelfProvisioningHandlers,
       ],
       providers: [
         DebugProvisioning,
@@ -87,6 +95,8 @@ export class ProvisioningModule {
         DeviceCallerGuard,
         Pairing,
         Claims,
+        NamedClaims,
+        SelfProvisioning,
         Housekeeping,
         { provide: JOB_HOLDER, useFactory: () => randomUUID() },
         { provide: CLOCK, useValue: Date.now },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { text } from '../text.ts';
 
-/** What a device waits with and a person claims it by, 6-128 characters. */
+/** What a device waits with, 6-128 characters. */
 const PairKey = text(128).min(6);
 /** A secret of the app's making, 8-128 characters. */
 const OwnerKey = text(128).min(8);
@@ -19,9 +19,12 @@ export type PairRequest = z.output<typeof PairRequest>;
 export const PairReply = z.object({ expiresAt: z.int() }).meta({ id: 'ProvisioningPairReply' });
 export type PairReply = z.output<typeof PairReply>;
 
+/** What a person claims a device by: its pair key, or its name and its secret, 2-257 characters. */
+const ClaimKey = text(257).min(2);
+
 export const ClaimRequest = z
   .strictObject({
-    pairKey: PairKey,
+    pairKey: ClaimKey.describe('As the device announced it; `<device name>/<secret>` of one that announced a secret'),
     ownerKey: OwnerKey.optional().describe('Given, it has to be the one that the device announced'),
   })
   .meta({ id: 'ProvisioningClaimRequest' });

@@ -7,7 +7,11 @@ import { CLOCK, type Clock } from '../clock.ts';
 import { PROVISIONING } from '../data-source-name.ts';
 import { hashOf } from '../provisioning-keys/secret.ts';
 import { PairTicketEntity } from './pair-ticket.entity.ts';
-import type { PairReply, PairRequest } from './pairing.schemas.ts';
+import { deviceClaimKey } from './device-claim-key.ts';
+import { ClaimRequest, type PairReply, type PairRequest } from './pairing.schemas.ts';
+
+/** How long a device waits that does not say, in ms: a day. */
+const DURATION_MS = 86_400_000;
 
 /** Devices announce that they wait to be claimed: one ticket a device, one device a pair key. */
 @Injectable()
@@ -22,12 +26,32 @@ export class Pairing {
    * device was claimed by this very key and still belongs to somebody.
    */
   async announce(device: DeviceRef, { pairKey, ownerKey, validSeconds }: PairRequest): Promise<PairReply> {
+    return this.wait(device, { pairKey, ownerKey, durationMs: validSeconds * 1_000 });
+  }
+
+  /**
+   * Begins to wait, or waits on, to be claimed by its name and a secret. Throws `ALREADY_CLAIMED` for a device that belongs to somebody,
+   * `PAIR_KEY_TAKEN` while another device of that name waits with that secret, `INVALID_INPUT` for a secret that nobody could enter.
+   */
+  async announceNamed(
+    device: DeviceRef,
+    { secretKey, durationMs = DURATION_MS }: { secretKey: string; durationMs?: number | undefined },
+  ): Promise<PairReply> {
+    if (device.ownerId !== null) throw belongsToSomebody();
+    const { pairKey } = ClaimRequest.parse({ pairKey: deviceClaimKey(device.name, secretKey) });
+    return this.wait(device, { pairKey, ownerKey: secretKey, durationMs });
+  }
+
+  private async wait(
+    device: DeviceRef,
+    { pairKey, ownerKey, durationMs }: { pairKey: string; ownerKey: string; durationMs: number },
+  ): Promise<PairReply> {
     const ticket: PairTicketEntity = {
       deviceId: device.id,
       pairKeyHash: hashOf(pairKey),
       ownerKeyHash: hashOf(ownerKey),
       claimedBy: null,
-      expiresAt: new Date(this.now() + validSeconds * 1_000),
+      expiresAt: new Date(this.now() + durationMs),
     };
     await this.keep(ticket, device.ownerId);
     return { expiresAt: ticket.expiresAt.getTime() };
@@ -73,6 +97,9 @@ const pairKeyTaken = (): CodedError =>
     'PAIR_KEY_TAKEN',
     'Another device waits with that pair key: have the app choose a longer, random one.',
   );
+
+const belongsToSomebody = (): CodedError =>
+  new CodedError('ALREADY_CLAIMED', 'The device has an owner, who has to release it before anybody can claim it.');
 
 const claimedAlready = (): CodedError =>
   new CodedError(

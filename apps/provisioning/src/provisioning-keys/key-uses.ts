@@ -29,12 +29,25 @@ export class KeyUses {
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
+  /** Lets a device in by what is done, which counts as a use of the key if it succeeds. Throws as {@link take} and `letIn` do. */
+  async counted<T>(keyId: string, device: string, letIn: () => Promise<T>): Promise<T> {
+    const use = await this.take(keyId, device);
+    try {
+      const result = await letIn();
+      if (use) await this.confirm(use);
+      return result;
+    } catch (error) {
+      if (use) await this.giveBack(use);
+      throw error;
+    }
+  }
+
   /**
    * Null for a device that was let in before. Throws `PROVISIONING_KEY_USED_UP`, and `BAD_CREDENTIALS` if the key was revoked just
    * now.
    */
-  async take(keyId: string, serial: string): Promise<KeyUse | null> {
-    const use = { keyId, deviceHash: hashOf(serial) };
+  async take(keyId: string, device: string): Promise<KeyUse | null> {
+    const use = { keyId, deviceHash: hashOf(device) };
     if (await this.dataSource.manager.existsBy(KeyUseEntity, { ...use, confirmed: true })) return null;
     await inTransaction(this.dataSource, async (manager) => {
       const key = await heldKey(manager, keyId);

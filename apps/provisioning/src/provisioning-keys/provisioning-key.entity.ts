@@ -51,7 +51,7 @@ export class KeyUseEntity {
   @Column(column.uuid({ primary: true, name: 'key_id' }))
   keyId: string;
 
-  /** SHA-256 of the device's serial number, hexadecimal. */
+  /** SHA-256 of the device's serial number, or of the name that it gives itself, hexadecimal. */
   @Column(column.text(64, { primary: true, name: 'device_hash' }))
   deviceHash: string;
 

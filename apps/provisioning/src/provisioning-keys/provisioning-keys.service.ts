@@ -80,6 +80,13 @@ export class ProvisioningKeys {
     if (row.expiresAt !== null && row.expiresAt.getTime() <= this.now()) throw expiredKey();
     return row;
   }
+
+  /** The key of that id with that secret. Throws `BAD_CREDENTIALS`, `TOKEN_EXPIRED`. */
+  async verifyPair(id: string, secret: string): Promise<ProvisioningKeyEntity> {
+    const row = await this.verify(secret);
+    if (row.id !== id.toLowerCase()) throw unknownKey();
+    return row;
+  }
 }
 
 /** A LIKE pattern for text that begins with `q` literally. */

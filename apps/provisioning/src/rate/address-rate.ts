@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { upTo } from '#platform';
-import { networkOf } from '#platform';
+import { CodedError } from '#contracts';
+import { networkOf, upTo } from '#platform';
 
 const MINUTE_MS = 60_000;
 /** Addresses that are remembered; one that was not heard of for longest is forgotten first. */
@@ -28,6 +28,17 @@ export class AddressRate {
     if (tokens < 1) return Math.ceil(((1 - tokens) * MINUTE_MS) / this.perMinute);
     this.buckets.set(key, { tokens: tokens - 1, filledAt: now });
     return 0;
+  }
+
+  /** Takes one. Throws `RATE_LIMITED`. */
+  require(address: string): void {
+    const waitMs = this.take(address);
+    if (waitMs === 0) return;
+    throw new CodedError(
+      'RATE_LIMITED',
+      `Too many provisionings from this address: try again in ${String(waitMs)} ms, or raise PROVISIONING_RATE.`,
+      { retryAfterMs: waitMs },
+    );
   }
 
   private tokensOf(bucket: Bucket | undefined, now: number): number {

@@ -39,17 +39,9 @@ export class ZeroTouch {
       : this.customers.ofPerson(provisioner.person, named);
   }
 
-  private async counted(provisioner: Provisioner, device: ZeroTouchDevice): Promise<ZeroTouchResult> {
+  private counted(provisioner: Provisioner, device: ZeroTouchDevice): Promise<ZeroTouchResult> {
     if (provisioner.kind === 'person') return this.ask(device);
-    const use = await this.uses.take(provisioner.key.id, device.serial);
-    try {
-      const result = await this.ask(device);
-      if (use) await this.uses.confirm(use);
-      return result;
-    } catch (error) {
-      if (use) await this.uses.giveBack(use);
-      throw error;
-    }
+    return this.uses.counted(provisioner.key.id, device.serial, () => this.ask(device));
   }
 
   private ask(device: ZeroTouchDevice): Promise<ZeroTouchResult> {

@@ -3,7 +3,7 @@ import mqtt from 'mqtt';
 import type { IConnectPacket } from 'mqtt-packet';
 import { waitUntil } from '#testing';
 import { startHouse, type StartedHouse, type TestDevice } from '../started-house.ts';
-import { RawMqtt, type Version } from './raw-mqtt.ts';
+import { RawMqtt, type Version } from '../../../telemetry/test/mqtt/raw-mqtt.ts';
 
 const VERSIONS: Version[] = [3, 4, 5];
 const READING = { sensor: 'temperature', value: 21.5 };

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { tempDir, waitUntil, type TempDir } from '#testing';
 import { MqttListeners } from '../../../telemetry/src/link/mqtt/mqtt.listeners.ts';
 import { startHouse, type StartedHouse } from '../started-house.ts';
-import { RawMqtt } from './raw-mqtt.ts';
+import { RawMqtt } from '../../../telemetry/test/mqtt/raw-mqtt.ts';
 
 const run = promisify(execFile);
 

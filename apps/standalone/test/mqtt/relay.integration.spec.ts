@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startHouse, type StartedHouse } from '../started-house.ts';
-import { RawMqtt, type Version } from './raw-mqtt.ts';
+import { RawMqtt, type Version } from '../../../telemetry/test/mqtt/raw-mqtt.ts';
 
 const KEYS = { DEVICE_MASTER_SECRET_KEY: 'the key of masters', DEVICE_AGENT_SECRET_KEY: 'the key of agents' };
 const MESSAGE = { c: 'OPEN', valve: 3 };
