@@ -74,7 +74,7 @@ export class Relay implements OnApplicationShutdown {
         this.unanswered.delete(id);
         resolve(wasHeard);
       };
-      const timer = setTimeout(answer, ANSWER_MS, false);
+      const timer = setTimeout(answer, ANSWER_MS, false).unref();
       this.unanswered.set(id, () => {
         answer(true);
       });

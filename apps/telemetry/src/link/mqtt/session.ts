@@ -152,7 +152,7 @@ export class Session {
       }
       acknowledged += 1;
       if (packet.qos === 0) continue;
-      if (packet.qos === 2) this.receive(packet.packetId);
+      if (packet.qos === 2) this.receive(packet.packetId, answer?.reasonCode ?? REASON.success);
       if (answer) {
         this.client.write(bytes.subarray(flushed, written));
         flushed = written;
@@ -167,7 +167,12 @@ export class Session {
     this.client.updateReading();
   }
 
-  private receive(packetId: number): void {
+  /** A PUBREC that refuses ends the exchange: no PUBREL follows [MQTT-4.3.3-9]. */
+  private receive(packetId: number, reasonCode: number): void {
+    if (reasonCode >= REASON.unspecified) {
+      this.exactlyOnce.delete(packetId);
+      return;
+    }
     this.exactlyOnce.set(packetId, 'received');
     this.received += 1;
   }

@@ -34,7 +34,7 @@ export interface Published {
 
 /** What version 5 can be told with the acknowledgement. */
 export interface Acknowledgement {
-  /** Below 0x80; success if absent. */
+  /** Of PUBACK and PUBREC; success if absent. From 0x80 on it was refused, though nothing ends for it before version 5. */
   reasonCode?: number;
   userProperties?: Record<string, string>;
 }
