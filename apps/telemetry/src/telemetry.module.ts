@@ -89,6 +89,7 @@ const ROLE_PARTS: Record<
   writer: { controllers: [], providers: [...FIRMWARE_WORK] },
   query: {
     controllers: [
+      ...FIRMWARE_OF_PEOPLE.controllers,
       AttributesController,
       CommandsController,
       ConnectionController,

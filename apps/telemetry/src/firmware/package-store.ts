@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { LRUCache } from 'lru-cache';
-import { Between, DataSource, LessThan, type EntityManager } from 'typeorm';
+import { Between, DataSource, LessThan, Not, type EntityManager } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
 import { inTransaction, isForeignKeyViolation, isUniqueViolation, keysetPage, rowLock, sharedLock } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
@@ -167,6 +167,11 @@ export class PackageStore {
   async giveUp(id: string): Promise<void> {
     const { affected } = await this.manager.update(PackageEntity, { id, state: 'receiving' }, { state: 'deleting' });
     if (affected === 1) await this.erase(id);
+  }
+
+  /** How many packages are coming in or being deleted. */
+  unfinished(): Promise<number> {
+    return this.manager.countBy(PackageEntity, { state: Not('ready') });
   }
 
   /** Erases what processes that died have left. */
