@@ -6,6 +6,7 @@ import { uuid7 } from '#platform';
 import { inTransaction, isUniqueViolation, keysetPage, rowLock } from '#sql';
 import { CLOCK, type Clock } from '../clock.ts';
 import { TELEMETRY } from '../data-source-name.ts';
+import { insertRows } from '../rows/insert-rows.ts';
 import { OPEN_STATUSES, stepped, type CommandState, type CommandStep } from './command-state.ts';
 import { CommandCounterEntity, CommandEntity } from './command.entity.ts';
 
@@ -202,18 +203,9 @@ async function insertNumbered(manager: EntityManager, commands: NewCommand[]): P
       finishedAt: null,
     };
   });
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(CommandEntity)
-    .values(rows.map(asInsert))
-    .updateEntity(false)
-    .execute();
+  await insertRows(manager, CommandEntity, rows);
   return new Map(rows.map((row) => [row.id, row]));
 }
-
-/** TypeORM's types know no columns of any JSON. */
-const asInsert = (row: CommandEntity): object => row;
 
 /** Raises each device's counter by as many as it has new commands; gives what it was before. */
 async function takeNumbers(manager: EntityManager, commands: readonly NewCommand[]): Promise<Map<string, number>> {

@@ -7,6 +7,7 @@ import { inTransaction, keysetPage, rowLock } from '#sql';
 import { uuid7Floor } from '../commands/command-store.ts';
 import { TELEMETRY } from '../data-source-name.ts';
 import { Replica } from '../link/replica.ts';
+import { insertRows } from '../rows/insert-rows.ts';
 import { ConnectionEntity, ConnectionEventEntity, LinkReplicaEntity } from './connection.entity.ts';
 import { merge, unknownConnection, type Entry, type Merged, type PresenceNews } from './presence-news.ts';
 
@@ -164,27 +165,18 @@ async function lockedRows(manager: EntityManager, deviceIds: string[]): Promise<
   const rows = new Map((await find(deviceIds)).map((row) => [row.deviceId, row]));
   const missing = deviceIds.filter((deviceId) => !rows.has(deviceId));
   if (missing.length === 0) return rows;
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(ConnectionEntity)
-    .values(missing.map(unknownConnection))
-    .orIgnore()
-    .updateEntity(false)
-    .execute();
+  await insertRows(manager, ConnectionEntity, missing.map(unknownConnection), 'ignore');
   for (const row of await find(missing)) rows.set(row.deviceId, row);
   return rows;
 }
 
 async function write(manager: EntityManager, merged: readonly Merged[]): Promise<void> {
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(ConnectionEntity)
-    .values(merged.map(({ row }) => row))
-    .orUpdate(CHANGING, ['device_id'])
-    .updateEntity(false)
-    .execute();
+  await insertRows(
+    manager,
+    ConnectionEntity,
+    merged.map(({ row }) => row),
+    { key: 'device_id', update: CHANGING },
+  );
   await record(
     manager,
     merged.flatMap(({ row, entries }) => entries.map((entry) => ({ ...entry, deviceId: row.deviceId }))),
@@ -194,7 +186,7 @@ async function write(manager: EntityManager, merged: readonly Merged[]): Promise
 async function record(manager: EntityManager, entries: readonly (Entry & { deviceId: string })[]): Promise<void> {
   for (let from = 0; from < entries.length; from += ROWS_AT_ONCE) {
     const rows = entries.slice(from, from + ROWS_AT_ONCE).map((entry) => ({ ...entry, id: uuid7() }));
-    await manager.createQueryBuilder().insert().into(ConnectionEventEntity).values(rows).updateEntity(false).execute();
+    await insertRows(manager, ConnectionEventEntity, rows);
   }
 }
 

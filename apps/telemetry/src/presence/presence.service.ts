@@ -16,10 +16,10 @@ import type { LinkFacts, Merged, PresenceNews } from './presence-news.ts';
 /** How long news wait for others to be written with them, in ms. */
 const GATHER_MS = 150;
 /** Devices whose news one transaction takes in. */
-const MOST = 1_000;
+const MOST = 500;
 /** When what could not be written is tried again, in ms. */
 const AGAIN_MS = 1_000;
-/** Pieces of news of one device that wait: of more, the oldest are lost, and the newest say how it is. */
+/** Pieces of news of one device that wait: of more, the oldest remarks are lost first, and the newest say how it is. */
 const MOST_NEWS = 16;
 /** Devices whose news wait while the database is away. */
 const MOST_DEVICES = 100_000;
@@ -204,8 +204,7 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
     const waiting = this.waiting.get(deviceId) ?? [];
     if (waiting.length === 0 && this.waiting.size >= MOST_DEVICES) return;
     waiting.push(news);
-    if (waiting.length > MOST_NEWS) waiting.shift();
-    this.waiting.set(deviceId, waiting);
+    this.waiting.set(deviceId, bounded(waiting));
     this.writeIn(GATHER_MS);
   }
 
@@ -233,7 +232,7 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   private putBack(deviceId: string, news: readonly PresenceNews[]): void {
     if (this.forgotten.has(deviceId)) return;
-    this.waiting.set(deviceId, [...news, ...(this.waiting.get(deviceId) ?? [])].slice(-MOST_NEWS));
+    this.waiting.set(deviceId, bounded([...news, ...(this.waiting.get(deviceId) ?? [])]));
   }
 
   private tell(news: readonly (readonly [string, readonly PresenceNews[]])[], merged: readonly Merged[]): void {
@@ -245,6 +244,14 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
       if (ended) this.links.tell(deviceId, { type: 'closed', link: ended.link });
     }
   }
+}
+
+function bounded(news: PresenceNews[]): PresenceNews[] {
+  while (news.length > MOST_NEWS) {
+    const remark = news.findIndex(({ kind }) => kind === 'refused' || kind === 'will');
+    news.splice(Math.max(0, remark), 1);
+  }
+  return news;
 }
 
 const kept = (text: string, chars: number): string => text.slice(0, chars).toWellFormed();
