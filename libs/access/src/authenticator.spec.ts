@@ -57,6 +57,11 @@ describe('who is calling', () => {
     ['a user name and password', { kind: 'password', userName: 'a.b.c', password: 'x' }, 'devices'],
     ["a person's token", token(personsToken), 'people'],
     ['a token of an unknown issuer', token(jwt.sign({}, 'k', { issuer: 'others' })), 'people'],
+    ['what an MQTT client brings', { kind: 'mqtt', clientId: '', userName: 'abc' }, 'devices'],
+    ['a client id alone', { kind: 'mqtt', clientId: 'c' }, 'devices'],
+    ['a password alone', { kind: 'mqtt', clientId: '', password: devicesToken }, 'devices'],
+    ["a person's token as an MQTT user name", { kind: 'mqtt', clientId: '', userName: personsToken }, 'devices'],
+    ['a client certificate', { kind: 'certificate', fingerprint: 'a'.repeat(64) }, 'devices'],
     ['dots', token('..'), 'people'],
     ['no token at all, but with a dot', token('a.b'), 'people'],
   ])('%s is checked by those of one kind only', async (_what, presented, kind) => {
@@ -75,6 +80,11 @@ describe('who is calling', () => {
     ['an empty user name', { kind: 'password', userName: '', password: 'x' }],
     ['an empty password', { kind: 'password', userName: 'x', password: '' }],
     ['a token that is too long', token('x'.repeat(4_097))],
+    ['an MQTT client that brings nothing', { kind: 'mqtt', clientId: '', userName: '', password: '' }],
+    ['an MQTT client id that is too long', { kind: 'mqtt', clientId: 'x'.repeat(65_536), userName: 'x' }],
+    ['an MQTT user name that is too long', { kind: 'mqtt', clientId: '', userName: 'x'.repeat(4_097) }],
+    ['an MQTT password that is too long', { kind: 'mqtt', clientId: '', userName: 'x', password: 'x'.repeat(4_097) }],
+    ['a fingerprint that is none', { kind: 'certificate', fingerprint: 'A'.repeat(64) }],
     ['a user name that is too long', { kind: 'password', userName: 'x'.repeat(257), password: 'x' }],
   ])('is nobody with %s, without anybody being asked', async (_what, presented) => {
     await expect(authenticator.authenticate(presented)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
@@ -83,6 +93,10 @@ describe('who is calling', () => {
 
   test('is told both ways of saying so', async () => {
     await expect(authenticator.authenticate(undefined)).rejects.toThrow(/Bearer.*Basic/);
+  });
+
+  test('is told how to say so over MQTT', async () => {
+    await expect(authenticator.authenticate({ kind: 'mqtt', clientId: '' })).rejects.toThrow(/access token.*user name/);
   });
 
   test('is not told that a device is gone', async () => {

@@ -120,6 +120,27 @@ test('a user name with its password is asked for once, and is not taken for a to
   expect(asked).toBe(3);
 });
 
+test('what an MQTT client brings is asked for once, and again with another client id or password; a certificate once', async () => {
+  const device = principal();
+  verify = () => Promise.resolve(device);
+  const brought = { kind: 'mqtt', clientId: 'c', userName: 'u', password: 'p' } as const;
+  const presented = [brought, { ...brought, clientId: 'd' }, { ...brought, password: 'q' }];
+  const certificates = ['a', 'b'].map((digit) => ({ kind: 'certificate', fingerprint: digit.repeat(64) }) as const);
+  for (const _use of [1, 2]) {
+    for (const each of [...presented, ...certificates]) expect(await credentials.verify(each)).toEqual(device);
+  }
+  expect(asked).toBe(5);
+});
+
+test('a registry where too many passwords wait is not taken for a refusal', async () => {
+  const device = principal();
+  verify = () => Promise.reject(new CodedError('UNAVAILABLE', 'too many', { retryAfterMs: 2_000 }));
+  const brought = { kind: 'mqtt', clientId: 'c', userName: 'u', password: 'p' } as const;
+  await expect(credentials.verify(brought)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 2_000 });
+  verify = () => Promise.resolve(device);
+  expect(await credentials.verify(brought)).toEqual(device);
+});
+
 test.each(['BAD_CREDENTIALS', 'TOKEN_EXPIRED', 'DEVICE_DISABLED', 'NOT_REGISTERED'] as const)(
   'a refusal with %s is forgotten as soon as some device has changed',
   async (code) => {
