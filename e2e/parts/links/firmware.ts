@@ -53,7 +53,7 @@ export function firmware(house: () => House): void {
     test('is uploaded once, whole and checked', async () => {
       const { id, sha256, file, upload } = await newPackage();
       const admin = await administrator(house());
-      expect((await admin.get(`/api/firmware/${id}`)).body).toMatchObject({ size: file.length, sha256 });
+      expect((await admin.get(`/api/firmware/${id}`)).body).toMatchObject({ size: file.length, checksum: sha256 });
       expect(read(await upload(file), WithId).id).toBe(id);
       expect(await upload(randomBytes(1_000), '')).toMatchObject({ status: 409, code: 'FIRMWARE_EXISTS' });
       const wrong = await admin.post(
