@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { CLOCK, type Clock } from '#platform';
 import { SqlModule } from '#sql';
 import { Attempts } from './attempts/attempts.ts';
-import { CLOCK, type Clock } from './clock.ts';
 import { AUTH_CONFIG, type AuthConfig } from './config.ts';
 import { FirstAdministrator } from './first-administrator/first-administrator.ts';
 import { Housekeeping } from './housekeeping/housekeeping.ts';

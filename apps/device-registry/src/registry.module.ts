@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { CLOCK } from '#platform';
 import { SqlModule } from '#sql';
 import { ClaimsHandlers } from './claims/claims.handlers.ts';
 import { Claims } from './claims/claims.service.ts';
@@ -6,7 +7,6 @@ import { AssetsController } from './assets/assets.controller.ts';
 import { Assets } from './assets/assets.service.ts';
 import { AuditTrail } from './audit/audit-trail.service.ts';
 import { AuditController } from './audit/audit.controller.ts';
-import { CLOCK } from './clock.ts';
 import type { RegistryConfig } from './config.ts';
 import { deviceTokenKey } from './credentials/access-token.ts';
 import { ChosenPasswords } from './credentials/chosen-passwords.ts';

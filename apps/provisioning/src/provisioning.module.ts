@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { CLOCK } from '#platform';
 import { SqlModule } from '#sql';
 import { Attempts } from './attempts/attempts.ts';
-import { CLOCK } from './clock.ts';
 import type { ProvisioningConfig } from './config.ts';
 import { CustomerChoice } from './customer-choice.ts';
 import { PROVISIONING } from './data-source-name.ts';

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { join } from 'node:path';
-import { LOGGER, type Log, type ServiceConfig } from '#platform';
+import { CLOCK, LOGGER, type Log, type ServiceConfig } from '#platform';
 import { SqlModule } from '#sql';
 import { AttributeStore } from './attributes/attribute-store.ts';
 import { AttributesController } from './attributes/attributes.controller.ts';
@@ -8,7 +8,6 @@ import { AttributesDelivery } from './attributes/attributes-delivery.ts';
 import { Attributes } from './attributes/attributes.service.ts';
 import { PeoplesAttributes } from './attributes/peoples-attributes.service.ts';
 import { DeviceAccess } from './authorise/device-access.ts';
-import { CLOCK } from './clock.ts';
 import { CommandDelivery } from './commands/command-delivery.ts';
 import { COMMAND_HISTORY_MS, CommandHousekeeping } from './commands/command-housekeeping.ts';
 import { CommandSteps } from './commands/command-steps.ts';

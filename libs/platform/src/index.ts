@@ -1,4 +1,5 @@
 export * from './cache-bound.ts';
+export * from './clock.ts';
 export * from './config.ts';
 export * from './entity-tag.ts';
 export * from './error-shapes.ts';

@@ -3,8 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { LessThan, LessThanOrEqual, MoreThan, type Repository } from 'typeorm';
 import { CodedError } from '#contracts';
+import { CLOCK, type Clock } from '#platform';
 import { isUniqueViolation } from '#sql';
-import { CLOCK, type Clock } from '../clock.ts';
 import { FailedAttempts } from './failed-attempts.entity.ts';
 
 /** How long attempts are counted together, in ms. */

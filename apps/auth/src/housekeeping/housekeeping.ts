@@ -1,9 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, IsNull, LessThan, Not, type FindOptionsWhere, type Repository } from 'typeorm';
-import { LOGGER, type Log } from '#platform';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import { FailedAttempts } from '../attempts/failed-attempts.entity.ts';
-import { CLOCK, type Clock } from '../clock.ts';
 import { RefreshToken } from '../sessions/refresh-token.entity.ts';
 import { Session } from '../sessions/session.entity.ts';
 

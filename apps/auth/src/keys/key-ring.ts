@@ -3,9 +3,8 @@ import { Inject, Injectable, type OnModuleInit, type OnApplicationShutdown } fro
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, type Repository } from 'typeorm';
 import { CodedError, Jwk, type Jwks } from '#contracts';
-import { LOGGER, uuid7, type Log } from '#platform';
+import { CLOCK, LOGGER, uuid7, type Clock, type Log } from '#platform';
 import { isUniqueViolation } from '#sql';
-import { CLOCK, type Clock } from '../clock.ts';
 import { accessTokenMs, AUTH_CONFIG, keyRotationMs, type AuthConfig } from '../config.ts';
 import { nextSignsFrom, retiredKeys, signerOf, type KeyRules } from './key-policy.ts';
 import { KeyVault } from './key-vault.ts';

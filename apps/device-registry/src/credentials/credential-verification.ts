@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type FindOptionsWhere } from 'typeorm';
 import { CodedError, type DevicePrincipal, type RpcRequest } from '#contracts';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, type Clock } from '#platform';
 import { REGISTRY } from '../data-source-name.ts';
 import { DeviceEntity } from '../devices/device.entity.ts';
 import { deviceRef } from '../devices/device.schemas.ts';

@@ -2,8 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, LessThanOrEqual } from 'typeorm';
 import { Events } from '#messaging';
-import { LOGGER, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import { REGISTRY } from '../data-source-name.ts';
 import { CredentialEntity } from './credential.entity.ts';
 

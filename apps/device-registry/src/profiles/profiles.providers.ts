@@ -1,7 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, type Clock } from '#platform';
 import { REGISTRY } from '../data-source-name.ts';
 import { ASSET_PROFILE, DEVICE_PROFILE, type ProfileKind } from './profile-kinds.ts';
 import { ASSET_PROFILES, DEVICE_PROFILES, Profiles } from './profiles.service.ts';

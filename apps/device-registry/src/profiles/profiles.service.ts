@@ -1,9 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
-import { mergePatch, requireMatch, uuid7 } from '#platform';
+import { mergePatch, requireMatch, uuid7, type Clock } from '#platform';
 import { inTransaction, isForeignKeyViolation, isUniqueViolation, keysetPage, orderOf, rowLock } from '#sql';
 import { actorOf, actorsChange, audit, changesBetween, type AuditRecord } from '../audit/audit.ts';
-import type { Clock } from '../clock.ts';
 import { narrowToNamesFrom } from '../prefix.ts';
 import type { ProfileKind } from './profile-kinds.ts';
 import type { ProfileEntity } from './profile.entity.ts';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { jobSubject } from '#contracts';
 import { BUS, type Bus } from '#messaging';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, type Clock } from '#platform';
 import type { JobEntity } from './job.entity.ts';
 import { jobView } from './job-view.ts';
 

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { CLOCK, type Clock } from '#platform';
 import { inTransaction, rowLock } from '#sql';
-import { CLOCK, type Clock } from '../clock.ts';
 import { PROVISIONING } from '../data-source-name.ts';
 import { JobChunkEntity, JobEntity, JobErrorEntity } from './job.entity.ts';
 import { JOB_HOLDER, leaseEnd } from './leases.ts';

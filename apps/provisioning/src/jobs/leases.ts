@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '#platform';
 
 /** Injection symbol of the name under which this process holds jobs. */
 export const JOB_HOLDER = Symbol('JOB_HOLDER');

@@ -2,8 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { LRUCache } from 'lru-cache';
 import type { CommandView, LinkMessage } from '#contracts';
 import { BUS, type Bus, type Unsubscribe } from '#messaging';
-import { LOGGER, upTo, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, upTo, type Clock, type Log } from '#platform';
 import type { DeviceLink, Topic } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';
 import { Replica } from '../link/replica.ts';

@@ -6,8 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { Events, type Unsubscribe } from '#messaging';
-import { LOGGER, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import { CommandSteps } from './command-steps.ts';
 import { CommandStore } from './command-store.ts';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CodedError, type CommandView, type Page, type UserPrincipal } from '#contracts';
+import { CLOCK, type Clock } from '#platform';
 import { DeviceAccess } from '../authorise/device-access.ts';
 import { deviceFor } from '../authorise/device-for.ts';
-import { CLOCK, type Clock } from '../clock.ts';
 import { DeviceLinks } from '../link/device-links.ts';
 import { Replica } from '../link/replica.ts';
 import { DeviceEvents } from '../live/device-events.ts';

@@ -1,8 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { CodedError, type CommandView, type DeviceRef, type ErrorBody } from '#contracts';
 import { Events, RpcClient, type Unsubscribe } from '#messaging';
-import { uuid7 } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, uuid7, type Clock } from '#platform';
 import type { AttributesUpdate, DeviceLink } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';
 import type { MqttLink } from '../link/mqtt/topic-handler.ts';

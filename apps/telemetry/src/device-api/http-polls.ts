@@ -1,8 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Response } from 'express';
 import { CodedError, type CommandView, type DevicePrincipal, type DeviceRef, type ErrorBody } from '#contracts';
-import { uuid7 } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, uuid7, type Clock } from '#platform';
 import { Connections, type Connection } from '../link/connections.ts';
 import type { AttributesUpdate, DeviceLink, Topic } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';

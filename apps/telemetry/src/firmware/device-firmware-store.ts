@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, In, type EntityManager } from 'typeorm';
 import { CodedError, type FirmwareView } from '#contracts';
+import { CLOCK, type Clock } from '#platform';
 import { inTransaction, rowLock } from '#sql';
 import { AttributeStore, type Written } from '../attributes/attribute-store.ts';
-import { CLOCK, type Clock } from '../clock.ts';
 import { TELEMETRY } from '../data-source-name.ts';
 import {
   DeviceFirmwareEntity,

@@ -4,8 +4,8 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { LRUCache } from 'lru-cache';
 import { Between, DataSource, LessThan, Not, type EntityManager } from 'typeorm';
 import { CodedError, type Page, type UserPrincipal } from '#contracts';
+import { CLOCK, type Clock } from '#platform';
 import { inTransaction, isForeignKeyViolation, isUniqueViolation, keysetPage, rowLock, sharedLock } from '#sql';
-import { CLOCK, type Clock } from '../clock.ts';
 import { TELEMETRY } from '../data-source-name.ts';
 import {
   DeviceFirmwareEntity,

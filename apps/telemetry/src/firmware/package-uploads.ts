@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CodedError, type UserPrincipal } from '#contracts';
-import { uuid7 } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, uuid7, type Clock } from '#platform';
 import type { PackageEntity } from './firmware.entity.ts';
 import type { UploadQuery } from './firmware.schemas.ts';
 import { customerOf } from './packages.service.ts';

@@ -1,8 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import type { DeviceRef } from '#contracts';
 import { Events, type Unsubscribe } from '#messaging';
-import { LOGGER, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import { DeviceLinks } from '../link/device-links.ts';
 import { DeviceFirmwareStore, isOlder } from './device-firmware-store.ts';
 import type { RolloutEntity } from './firmware.entity.ts';

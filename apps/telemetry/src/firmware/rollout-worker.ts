@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { RpcClient, type Unsubscribe } from '#messaging';
-import { LOGGER, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import { DeviceFirmwareStore } from './device-firmware-store.ts';
 import type { RolloutEntity } from './firmware.entity.ts';
 import { FirmwareTelling } from './firmware-telling.ts';

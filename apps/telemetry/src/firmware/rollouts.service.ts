@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CodedError, type Page, type RolloutView, type UserPrincipal } from '#contracts';
 import { RpcClient } from '#messaging';
-import { invalidInput, uuid7 } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, invalidInput, uuid7, type Clock } from '#platform';
 import type { RolloutEntity } from './firmware.entity.ts';
 import type { RolloutBody, RolloutQuery } from './firmware.schemas.ts';
 import { customerOf, Packages } from './packages.service.ts';

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { LOGGER, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import type { DeviceLink } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';
 import { Replica } from '../link/replica.ts';

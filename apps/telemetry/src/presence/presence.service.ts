@@ -2,8 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { LRUCache } from 'lru-cache';
 import type { ConnectionView, DeviceRef, LinkMessage } from '#contracts';
 import { Events, type Unsubscribe } from '#messaging';
-import { LOGGER, upTo, type Log } from '#platform';
-import { CLOCK, type Clock } from '../clock.ts';
+import { CLOCK, LOGGER, upTo, type Clock, type Log } from '#platform';
 import type { DeviceLink } from '../link/device-link.ts';
 import { DeviceLinks } from '../link/device-links.ts';
 import { DeviceEvents } from '../live/device-events.ts';

@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Authenticator } from '#access';
 import { BUS, type Bus } from '#messaging';
-import { LOGGER, toCoded, type Log } from '#platform';
-import { CLOCK } from '../../clock.ts';
+import { CLOCK, LOGGER, toCoded, type Log } from '#platform';
 import { IngestLimits } from '../../ingest/ingest-limits.ts';
 import { Ingest } from '../../ingest/ingest.ts';
 import { readingsHandler } from '../../ingest/mqtt/readings.handler.ts';
