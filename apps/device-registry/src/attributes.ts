@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { MAX_DEPTH } from '#platform';
-import { isStorable } from './text.ts';
+import { isStorable, MAX_DEPTH } from '#platform';
 
 /** Largest attributes of one thing, in bytes of UTF-8 as serialised. */
 const MAX_BYTES = 16_384;

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { Latitude, Longitude } from '#contracts';
-import { OnOff } from '#platform';
-import { text } from './text.ts';
+import { OnOff, text } from '#platform';
 
 /** A key that every device of a kind knows. */
 const DeviceKey = z.string().min(8, 'must have at least 8 characters');

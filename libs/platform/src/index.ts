@@ -18,6 +18,7 @@ export * from './public.decorator.ts';
 export * from './request-log.ts';
 export * from './service.ts';
 export * from './streamed-body.ts';
+export * from './text.ts';
 export * from './uuid7.ts';
 export * from './validation.ts';
 export * from './wait-for.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { DeviceKind, DeviceState, Latitude, Longitude, pageOf } from '#contracts';
+import { text } from '#platform';
 import { listQuery } from '#sql';
 import { Attributes, AttributesPatch } from '../attributes.ts';
 import { MAX_LEVELS } from '../relations/relation-rows.ts';
-import { text } from '../text.ts';
 import type { AssetEntity } from './asset.entity.ts';
 
 const Name = text(128);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Actor, PageQuery, pageOf } from '#contracts';
-import { text } from '../text.ts';
+import { text } from '#platform';
 import type { AuditEntryEntity } from './audit-entry.entity.ts';
 
 /** The last millisecond that an id can say. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readCertificate } from '#access';
-import { exactText, text } from '../text.ts';
+import { exactText, text } from '#platform';
 import { CREDENTIAL_KINDS, type CredentialEntity, type CredentialKind } from './credential.entity.ts';
 
 /** Longest time that an old credential may go on beside its successor, in seconds: 30 days. */

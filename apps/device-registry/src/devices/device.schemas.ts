@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { DeviceKind, DeviceState, MacAddress, pageOf, type DeviceRef } from '#contracts';
+import { text } from '#platform';
 import { listQuery } from '#sql';
 import { Attributes, AttributesPatch } from '../attributes.ts';
-import { text } from '../text.ts';
 import type { DeviceEntity } from './device.entity.ts';
 
 const MAX_LABELS = 32;

@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { MacAddress, type DeviceRef, type RpcReply, type RpcRequest } from '#contracts';
 import { Rpc } from '#messaging';
-import { text } from '../text.ts';
+import { text } from '#platform';
 import { DeviceAccess } from './device-access.ts';
 import { DevicesOnDemand } from './devices-on-demand.ts';
 import { DevicesOfProfile } from './devices-of-profile.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { pageOf } from '#contracts';
+import { text } from '#platform';
 import { listQuery } from '#sql';
 import { Attributes, AttributesPatch } from '../attributes.ts';
-import { text } from '../text.ts';
 import type { ProfileEntity } from './profile.entity.ts';
 
 const Name = text(128).describe('Unique in any case');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PageQuery, pageOf } from '#contracts';
-import { text } from '../text.ts';
+import { text } from '#platform';
 import type { RelationEntity } from './relation.entity.ts';
 import { CONTAINS } from './relation-rows.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MacAddress, Place, ZeroTouchDevice } from '#contracts';
-import { text } from '../text.ts';
+import { text } from '#platform';
 
 const Name = text(128);
 

@@ -1,5 +1,5 @@
 import { Latitude, Longitude, type Place } from '#contracts';
-import { text } from '../text.ts';
+import { text } from '#platform';
 
 const Name = text(128);
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text } from '../text.ts';
+import { text } from '#platform';
 
 /** What a device waits with, 6-128 characters. */
 const PairKey = text(128).min(6);

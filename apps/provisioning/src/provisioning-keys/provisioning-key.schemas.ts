@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { pageOf } from '#contracts';
+import { text } from '#platform';
 import { listQuery } from '#sql';
-import { text } from '../text.ts';
 import type { ProvisioningKeyEntity } from './provisioning-key.entity.ts';
 
 const MAX_USES = 10_000_000;

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { invalidInput } from '#platform';
-import { text } from '../text.ts';
+import { invalidInput, text } from '#platform';
 
 const Name = text(128);
 const ALPHANUMERICS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Latitude, Longitude, MacAddress, ZeroTouchAsset } from '#contracts';
+import { text } from '#platform';
 import { DeviceView } from '../device-view.ts';
-import { text } from '../text.ts';
 
 /** Largest system information, in bytes of UTF-8 as serialised, and how deep it may be nested. */
 const MAX_SYSTEM_BYTES = 15_360;
