@@ -29,16 +29,23 @@ const PUBLIC = new Set([
   'GET /debug/provisioning',
   'POST /provisioning/register',
   'POST /provisioning/activate',
+  'POST /api/v1/provision',
 ]);
 /** Routes of documents that keep shapes of their own: without a key or a device's token it is FORBIDDEN there, in their words. */
 const IN_THEIR_OWN_WORDS = new Set(['GET /auth/devices/request', 'GET /mqtt']);
 /** Routes where devices and provisioning keys call too. */
-const FOR_DEVICES = new Set(['POST /telemetry', 'POST /provisioning/pair', 'POST /api/provision']);
+const FOR_DEVICES = new Set(['POST /telemetry', 'POST /provisioning/pair', 'POST /api/provision', 'GET /firmware']);
+/** Those of them where nobody else does. */
+const DEVICES_ONLY = new Set(['POST /provisioning/pair', 'GET /firmware']);
+/** Routes of devices that say who they are in the path: to a token of nobody's the answer is 401 without a word, whoever else calls. */
+const TOKEN_IN_PATH = / \/api\/v1\/\{token\}\//;
 /** Routes that not even an operator may call for their own customer. */
 const ADMINISTRATORS_ONLY =
   /^(?:POST|PATCH|DELETE) \/api\/(?:customers|device-profiles|asset-profiles)|\/api\/telemetry\//;
 /** The most changing methods last, so that what a route is tried on is still there for the others. */
 const METHODS = ['get', 'patch', 'put', 'post', 'delete'];
+/** A claim that comes to nothing, in the words of the API that it is of. */
+const CLAIM = 'POST /api/customer/device/{deviceName}/claim';
 /** Ends the login that calls it: called last. */
 const LOG_OUT = 'POST /user/logout';
 
@@ -153,7 +160,13 @@ export function rights(house: () => House): void {
       };
       const idOf = (path: string) =>
         ids[path.split('/', 4).join('/')] ?? ids[path.split('/', 3).join('/')] ?? victim.id;
-      const routes = routesOf(document, idOf, { credentialId: victim.credentialId, userId: colleague.id });
+      const command = await owner.visitor.post(`/api/devices/${victim.id}/commands`, { method: 'x', persist: true });
+      const routes = routesOf(document, idOf, {
+        credentialId: victim.credentialId,
+        userId: colleague.id,
+        commandId: read(command, WithId).id,
+        deviceName: victim.name,
+      });
       expect(routes.length).toBeGreaterThan(60);
       const again = async ({ email, password }: Pick<Person, 'email' | 'password'>) =>
         (await logIn(house(), email, password)).visitor;
@@ -161,7 +174,8 @@ export function rights(house: () => House): void {
       const walk = async (who: string, visitor: Visitor, isRight: (route: Route, answer: Answer) => boolean) => {
         for (const route of routes) {
           const answer = await visitor.call(route.method, route.path, ...sentTo(route, colleague.id));
-          if (answer.status < 500 && isRight(route, answer)) continue;
+          const isRefused = answer.status === 401 && answer.text === '';
+          if (TOKEN_IN_PATH.test(route.name) ? isRefused : answer.status < 500 && isRight(route, answer)) continue;
           problems.push(`${who}: ${route.name} ${answer.status} ${answer.text.slice(0, 200)}`);
         }
       };
@@ -175,16 +189,19 @@ export function rights(house: () => House): void {
       );
       await walk('the operator', await again(owner), ({ name, method }, { status }) => {
         if (isOpen(name)) return true;
+        if (DEVICES_ONLY.has(name)) return status === 403;
         if (ADMINISTRATORS_ONLY.test(name)) return status === 403;
         return method === 'GET' ? status === 200 : status !== 401;
       });
       await walk('the administrator', await again(house().admin), ({ name }, { status }) =>
-        isOpen(name) || name === 'POST /provisioning/pair' ? true : status !== 401 && status !== 403,
+        isOpen(name) || DEVICES_ONLY.has(name) ? true : status !== 401 && status !== 403,
       );
       expect(problems).toEqual([]);
     }, 60_000);
   });
 }
+
+const BYTES = { 'content-type': 'application/octet-stream' };
 
 /** A body that is valid where an empty one is not, so that rights are what decides. */
 function sentTo({ name, method }: Route, userId: string): [body?: object, sending?: Sending] {
@@ -192,6 +209,10 @@ function sentTo({ name, method }: Route, userId: string): [body?: object, sendin
   if (name === 'PUT /api/devices/{id}/shares') return [{ user: userId, access: 'read' }];
   if (name === 'POST /api/provisioning/jobs')
     return [undefined, { raw: 'name\n', headers: { 'content-type': 'text/csv' } }];
+  if (name === 'POST /api/firmware') return [undefined, { raw: 'x', headers: BYTES }];
+  if (name === 'PUT /api/devices/{id}/firmware') return [{ package: userId }];
+  if (name === 'PATCH /api/firmware/rollouts/{id}') return [{ percent: 2 }];
+  if (name === 'POST /api/devices/{id}/commands') return [{ method: 'x', persist: true }];
   return [{}];
 }
 
@@ -215,7 +236,13 @@ async function thingsOf(operator: Visitor, device: Device): Promise<Record<strin
   const key = await made(operator, '/api/provisioning/keys', { name: newName('key') });
   const file = { raw: 'name\nfrom a file\n', headers: { 'content-type': 'text/csv' } };
   const { id: job } = read(await operator.post('/api/provisioning/jobs', undefined, file), WithId);
+  const title = newName('package').replace(' ', '-');
+  const upload = await operator.post(`/api/firmware?title=${title}&version=1`, undefined, { raw: 'x', headers: BYTES });
+  const { id: firmware } = read(upload, WithId);
+  const rollout = { package: firmware, profile: deviceProfile, percent: 1 };
   return {
+    '/api/firmware': firmware,
+    '/api/firmware/rollouts': await made(operator, '/api/firmware/rollouts', rollout),
     '/api/device-profiles': deviceProfile,
     '/api/asset-profiles': assetProfile,
     '/api/assets': asset,
@@ -247,5 +274,6 @@ function isStrangers({ name, path }: Route, { status }: Answer): boolean {
   if (IN_THEIR_OWN_WORDS.has(name)) return status === 403;
   if (PUBLIC.has(name) || /^\/(?:user|telemetry|docs)\b/.test(path)) return status !== 403;
   if (/^GET \/api\/(?:device|asset)-profiles/.test(name)) return status === 200;
+  if (name === CLAIM) return status === 400;
   return name.includes('{') ? status === 403 || status === 404 : [200, 403, 422].includes(status);
 }
