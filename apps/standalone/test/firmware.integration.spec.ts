@@ -33,7 +33,7 @@ describe('packages of firmware', () => {
       headers: { Authorization: house.authorization, 'Content-Type': 'application/octet-stream', ...headers },
       body,
       duplex: 'half',
-    } as RequestInit);
+    });
     return { status: response.status, body: (await response.json()) as Json };
   }
 
@@ -161,7 +161,7 @@ describe('packages of firmware', () => {
         headers: { Authorization: house.authorization },
       });
       const received = createHash('sha256');
-      for await (const part of response.body ?? []) {
+      for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
         received.update(part);
         most = Math.max(most, process.memoryUsage().rss);
       }

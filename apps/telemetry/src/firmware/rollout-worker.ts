@@ -89,7 +89,7 @@ export class RolloutWorker implements OnApplicationBootstrap, BeforeApplicationS
   private async hold(rollout: RolloutEntity): Promise<void> {
     const renewing = setInterval(() => {
       this.queue.renew(rollout.id).catch(() => undefined);
-    }, RENEW_MS);
+    }, RENEW_MS).unref();
     try {
       const end = this.now() + TURN_MS;
       if (rollout.toWithdraw) await this.withdraw(rollout);
