@@ -37,16 +37,17 @@ export class Attributes implements OnApplicationBootstrap, OnApplicationShutdown
     this.unsubscribe();
   }
 
-  /** What a device may read of its attributes: of a scope that is not wanted there is nothing. */
+  /** What a device may read of its attributes: of a scope that is not wanted there is nothing. They are of this version, or newer. */
   async read(
     deviceId: string,
     wanted: { client?: Wanted; shared?: Wanted },
-  ): Promise<{ client: Record<string, unknown>; shared: Record<string, unknown> }> {
+  ): Promise<{ version: number; client: Record<string, unknown>; shared: Record<string, unknown> }> {
+    const version = await this.store.version(deviceId);
     const [client, shared] = [
       await this.ofScope(deviceId, 'client', wanted.client),
       await this.ofScope(deviceId, 'shared', wanted.shared),
     ];
-    return { client, shared };
+    return { version, client, shared };
   }
 
   /**

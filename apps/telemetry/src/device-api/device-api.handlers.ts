@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RpcClient } from '#messaging';
 import { Attributes } from '../attributes/attributes.service.ts';
 import { Commands } from '../commands/commands.service.ts';
+import { givenAttributes } from '../link/mqtt/given-attributes.ts';
 import type { MqttLink, ProvisioningHandler, TopicHandler } from '../link/mqtt/topic-handler.ts';
 import type { DeviceApiHandlers } from '../link/mqtt/topics.ts';
 import { Presence } from '../presence/presence.service.ts';
@@ -67,7 +68,8 @@ export class DeviceApiTopics {
     numberOf(levels[0], 'The id of a request');
     const wanted = parseAttributeRequest(jsonOf(payload));
     const found = await this.attributes.read(link.principal.device.id, wanted);
-    reply(link, replyTopicOf(topic), attributesReply(found));
+    const received = link.send(replyTopicOf(topic), JSON.stringify(attributesReply(found)));
+    givenAttributes(link.kept).note(found.version, wanted.shared, received);
   };
 
   private readonly called: TopicHandler = (link, { topic, levels, payload }) => {

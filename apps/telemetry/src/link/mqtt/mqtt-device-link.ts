@@ -3,6 +3,10 @@ import { uuid7 } from '#platform';
 import type { AttributesUpdate, DeviceLink, Topic } from '../device-link.ts';
 import type { MqttClient } from './client.ts';
 import type { DeviceSession } from './device-session.ts';
+import { givenAttributes } from './given-attributes.ts';
+
+/** How long a client may take from its subscription until it asks for attributes, in ms. */
+const ASKING_MS = 1_000;
 
 const NAMES = { 3: 'MQTT 3.1', 4: 'MQTT 3.1.1', 5: 'MQTT 5' } as const;
 
@@ -10,6 +14,8 @@ const NAMES = { 3: 'MQTT 3.1', 4: 'MQTT 3.1.1', 5: 'MQTT 5' } as const;
 export class MqttDeviceLink implements DeviceLink {
   readonly id = uuid7();
   readonly via = 'mqtt';
+  /** What it missed is told once this has passed: clients ask for attributes of their own accord when they connect. */
+  private mayAsk: Promise<void> = Promise.resolve();
   /** The filters by which the device takes each, the newest last. */
   private readonly filters: Record<Topic, string[]> = { commands: [], attributes: [] };
 
@@ -42,6 +48,7 @@ export class MqttDeviceLink implements DeviceLink {
   /** The device has subscribed to a filter by which it takes these. */
   opened(topic: Topic, filter: string): void {
     this.filters[topic] = [...this.filters[topic].filter((other) => other !== filter), filter];
+    if (topic === 'attributes') this.mayAsk = later(ASKING_MS);
   }
 
   /** The device has dropped one of its filters. Does another one take these still? */
@@ -57,7 +64,14 @@ export class MqttDeviceLink implements DeviceLink {
     await Promise.race([received, nextTurn()]);
   }
 
-  async sendAttributes({ changed, deleted }: AttributesUpdate): Promise<void> {
+  /** What the device was given because it asked is not told it again: some begin to load firmware with each of them. */
+  async sendAttributes(update: AttributesUpdate): Promise<void> {
+    await this.mayAsk;
+    const given = givenAttributes(this.session.kept).covering(update);
+    await (given ?? this.pushAttributes(update));
+  }
+
+  private async pushAttributes({ changed, deleted }: AttributesUpdate): Promise<void> {
     const topic = this.filterOf('attributes');
     const sent: Promise<void>[] = [];
     // What is gone is told first: clients begin to load firmware with what is new, and must not be told anything else then.
@@ -87,3 +101,5 @@ export class MqttDeviceLink implements DeviceLink {
 
 /** What could not be written has failed by then. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
