@@ -32,6 +32,28 @@ interface Part {
   rejected: number;
 }
 
+/** A batch as it came in. */
+interface GivenBatch {
+  principal: Principal;
+  payload: unknown;
+  batchId: string | undefined;
+  now: number;
+  batch: ParsedBatch;
+}
+
+/** A batch that is on its way to the log: the receipt holds once it is durable. */
+export interface BegunBatch {
+  durable: Promise<void>;
+  receipt: Receipt;
+}
+
+/** What is needed of a batch once it is durable. */
+interface DurableBatch {
+  entries: readonly WrittenEntry[];
+  parts: readonly Part[];
+  receipt: Receipt;
+}
+
 /** Largest entry of the log, in characters: a batch that is larger once it is written out is split. */
 const ENTRY_CHARS = 262_144;
 
@@ -43,6 +65,8 @@ export class Ingest {
   private readonly timeless = new TimelessReadings();
   private readonly batchIdPrefix = randomUUID().slice(0, 13);
   private batches = 0;
+  /** The batches of the group that was appended to last. */
+  private newest: { durable: Promise<void>; batches: DurableBatch[] } | undefined;
 
   constructor(private readonly ports: IngestPorts) {}
 
@@ -51,25 +75,29 @@ export class Ingest {
    * accepted: `BATCH_EMPTY`, `BATCH_TOO_LARGE`, `BAD_BATCH_ID`, `BUSY`, `UNAVAILABLE`, `UPSTREAM_TIMEOUT`.
    */
   async accept(principal: Principal, payload: unknown, givenBatchId?: unknown): Promise<Receipt> {
+    const begun = this.begin(principal, payload, givenBatchId);
+    if (!('durable' in begun)) return begun;
+    await begun.durable;
+    return begun.receipt;
+  }
+
+  /**
+   * Takes a batch as {@link accept} does. One of nothing but a device's own readings is on its way to the log when this returns, with no
+   * promise of its own: batches of one group commit share it.
+   */
+  begin(principal: Principal, payload: unknown, givenBatchId?: unknown): BegunBatch | Promise<Receipt> {
     const batchId = parseBatchId(givenBatchId);
     const now = this.ports.now();
     const batch = parseBatch(payload, { now, oldest: now - this.ports.retentionMs });
-    const parts = ownPart(principal, batch) ?? (await this.split(principal, batch));
-    for (const { device, readings } of parts) {
-      if (readings.some(({ timeless }) => timeless)) {
-        const resendKey =
-          batchId === undefined ? undefined : batchKey(device.id, callerIdOf(principal), batchId, payload);
-        this.timeless.stamp(device.id, readings, now, resendKey);
-      }
-    }
-    await this.append(parts, now);
-    this.ports.count(batch.readings.length, batch.rejected);
-    return {
-      ok: true,
-      batchId: batchId ?? this.newBatchId(),
-      accepted: batch.readings.length,
-      rejected: batch.rejected,
-    };
+    const given = { principal, payload, batchId, now, batch };
+    const own = ownPart(principal, batch);
+    return own ? this.append(given, own) : this.beginSplit(given);
+  }
+
+  private async beginSplit(given: GivenBatch): Promise<Receipt> {
+    const { durable, receipt } = this.append(given, await this.split(given.principal, given.batch));
+    await durable;
+    return receipt;
   }
 
   /** Finds each reading's device. A reading for a device that the caller may not use moves to the rejected ones. */
@@ -106,13 +134,47 @@ export class Ingest {
     }
   }
 
-  private async append(parts: readonly Part[], now: number): Promise<void> {
+  private append({ principal, payload, batchId, now, batch }: GivenBatch, parts: readonly Part[]): BegunBatch {
+    for (const { device, readings } of parts) {
+      if (readings.some(({ timeless }) => timeless)) {
+        const resendKey =
+          batchId === undefined ? undefined : batchKey(device.id, callerIdOf(principal), batchId, payload);
+        this.timeless.stamp(device.id, readings, now, resendKey);
+      }
+    }
     const entries = parts.flatMap((part) => entriesOf(part, now));
     const [entry] = entries;
-    if (entries.length === 1 && entry) await this.ports.append(entry);
-    else await Promise.all(entries.map((each) => this.ports.append(each)));
-    for (const each of entries) this.ports.tell(each);
+    const durable =
+      entries.length === 1 && entry
+        ? this.ports.append(entry)
+        : Promise.all(entries.map((each) => this.ports.append(each))).then(() => undefined);
+    const { readings, rejected } = batch;
+    const receipt: Receipt = { ok: true, batchId: batchId ?? this.newBatchId(), accepted: readings.length, rejected };
+    this.whenDurable(durable, { entries, parts, receipt });
+    return { durable, receipt };
+  }
+
+  /** What follows once batches are durable is done for those that share the promise together. */
+  private whenDurable(durable: Promise<void>, batch: DurableBatch): void {
+    if (this.newest?.durable !== durable) {
+      const batches: DurableBatch[] = [];
+      this.newest = { durable, batches };
+      durable.then(
+        () => {
+          for (const each of batches) this.finish(each);
+          if (this.newest?.batches === batches) this.newest = undefined;
+        },
+        // Whoever waits for the receipt is told.
+        () => undefined,
+      );
+    }
+    this.newest.batches.push(batch);
+  }
+
+  private finish({ entries, parts, receipt }: DurableBatch): void {
+    for (const entry of entries) this.ports.tell(entry);
     for (const { device, readings } of parts) if (readings.length > 0) this.ports.heard(device);
+    this.ports.count(receipt.accepted, receipt.rejected);
   }
 
   private newBatchId(): string {

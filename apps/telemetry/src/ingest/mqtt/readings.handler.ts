@@ -11,24 +11,37 @@ import type { Ingest } from '../ingest.ts';
  * property `receipt`, the receipt as JSON, and with 0x99 where nothing was accepted.
  */
 export function readingsHandler(
-  ingest: Pick<Ingest, 'accept'>,
+  ingest: Pick<Ingest, 'begin'>,
   limits: Pick<IngestLimits, 'countRefusal'>,
 ): TopicHandler {
-  return async (link: MqttLink, { payload, userProperties }: Published) => {
+  const counted = (thrown: unknown): unknown => {
+    limits.countRefusal(thrown);
+    return thrown;
+  };
+  const wait = async (receipt: Promise<Receipt>): Promise<Acknowledgement | undefined> => {
     try {
-      const receipt = await ingest.accept(link.principal, jsonOf(payload), userProperties['batchId']);
-      return receipt.rejected.length === 0 ? undefined : acknowledgementOf(receipt);
+      return acknowledgementOf(await receipt);
     } catch (thrown) {
-      limits.countRefusal(thrown);
-      throw thrown;
+      throw counted(thrown);
+    }
+  };
+  return ({ principal }: MqttLink, message: Published) => {
+    try {
+      const begun = ingest.begin(principal, jsonOf(message), message.userProperties['batchId']);
+      if (!('durable' in begun)) return wait(begun);
+      return { durable: begun.durable, answer: acknowledgementOf(begun.receipt) };
+    } catch (thrown) {
+      throw counted(thrown);
     }
   };
 }
 
-function jsonOf(payload: Buffer): unknown {
-  if (!isUtf8(payload)) throw new CodedError('BAD_PAYLOAD', 'The payload is not UTF-8: readings are JSON.');
+function jsonOf({ text, payload }: Published): unknown {
+  // Ill-formed UTF-8 has become U+FFFD in the text, as a well-formed one may be.
+  if (text.includes('\ufffd') && !isUtf8(payload))
+    throw new CodedError('BAD_PAYLOAD', 'The payload is not UTF-8: readings are JSON.');
   try {
-    return JSON.parse(payload.toString()) as unknown;
+    return JSON.parse(text) as unknown;
   } catch {
     throw new CodedError('BAD_PAYLOAD', 'The payload is not JSON: send one reading or an array of readings.');
   }
@@ -38,7 +51,8 @@ function jsonOf(payload: Buffer): unknown {
 const MOST_RECEIPT_BYTES = 65_535;
 
 /** A receipt that is too long says how many were rejected, and which are the first of them. */
-function acknowledgementOf(receipt: Receipt): Acknowledgement {
+function acknowledgementOf(receipt: Receipt): Acknowledgement | undefined {
+  if (receipt.rejected.length === 0) return undefined;
   let told = receipt;
   let text = JSON.stringify(told);
   while (Buffer.byteLength(text) > MOST_RECEIPT_BYTES) {

@@ -243,23 +243,23 @@ export class MqttClient {
     }
   }
 
-  private readonly take = (frame: Buffer): boolean => {
-    if (this.stage === 'open') this.takePacket(frame);
-    else this.takeFirst(frame);
+  private readonly take = (bytes: Buffer, start: number, end: number): boolean => {
+    const type = packetType(bytes, start);
+    if (this.stage !== 'open') this.takeFirst(type, bytes.subarray(start, end));
+    else if (type === PUBLISH) this.session?.publish(decodePublish(bytes, start, end, this.version));
+    else this.takeOther(type, bytes.subarray(start, end));
     return this.isOpen;
   };
 
-  private takePacket(frame: Buffer): void {
-    const type = packetType(frame);
-    if (type === PUBLISH) this.session?.publish(decodePublish(frame, this.version));
+  private takeOther(type: number, frame: Buffer): void {
     // [MQTT-3.1.0-2]
-    else if (type === CONNECT) this.disconnect(REASON.protocolError, 'A second CONNECT on one connection.');
+    if (type === CONNECT) this.disconnect(REASON.protocolError, 'A second CONNECT on one connection.');
     else if (type === DISCONNECT && frame.length === 2) this.goodbye(REASON.success);
     else receive(this, decode(frame, this.version));
   }
 
-  private takeFirst(frame: Buffer): void {
-    if (packetType(frame) !== CONNECT) {
+  private takeFirst(type: number, frame: Buffer): void {
+    if (type !== CONNECT) {
       this.disconnect(REASON.protocolError, 'The first packet is not a CONNECT.');
       return;
     }

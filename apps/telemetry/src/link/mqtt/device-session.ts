@@ -2,12 +2,12 @@ import type { Authenticated, PresentedCredentials } from '#access';
 import { CodedError, type DevicePrincipal } from '#contracts';
 import type { Connection } from '../connections.ts';
 import type { Ending, MqttClient } from './client.ts';
-import type { InboundMessage } from './inbound-messages.ts';
+import type { InboundMessage } from './inbound-message.ts';
 import { MqttDeviceLink } from './mqtt-device-link.ts';
 import type { MqttServices } from './mqtt-services.ts';
 import { REASON } from './reason-codes.ts';
 import type { Role, Session } from './session.ts';
-import type { Acknowledgement, MqttLink } from './topic-handler.ts';
+import type { Acknowledgement, Begun, MqttLink } from './topic-handler.ts';
 import { isAllowed, type FoundTopic } from './topics.ts';
 import type { Will } from './will.ts';
 
@@ -128,17 +128,11 @@ export class DeviceSession implements Role, MqttLink {
     this.services.count(this.principal);
   }
 
-  async handle({ packet }: InboundMessage, { rule, levels }: FoundTopic): Promise<Acknowledgement | void> {
-    const { handler } = rule;
+  handle(message: InboundMessage): Begun | Promise<Acknowledgement | void> {
+    const handler = message.found?.rule.handler;
     const take = handler === undefined || handler === 'provision' ? undefined : this.services.handlers[handler];
     if (!take) throw new CodedError('TOPIC_NOT_ALLOWED', 'Nothing takes in what is published on this topic.');
-    return take(this, {
-      topic: packet.topic,
-      levels,
-      payload: packet.payload,
-      qos: packet.qos,
-      userProperties: packet.userProperties,
-    });
+    return take(this, message);
   }
 
   refused(reason: string, topic: string): void {

@@ -1,32 +1,15 @@
 import type { CodedError } from '#contracts';
 import { toCoded } from '#platform';
-import type { PublishPacket } from './packet-codec.ts';
+import type { InboundMessage } from './inbound-message.ts';
 import { isHolding } from './reason-codes.ts';
-import type { Acknowledgement } from './topic-handler.ts';
-import type { FoundTopic } from './topics.ts';
-
-const WAITING = 0;
-const WORKING = 1;
-const DONE = 2;
+import type { Acknowledgement, Begun } from './topic-handler.ts';
 
 /** How long a message is held back when nobody says how long, in ms. */
 const HOLD_MS = 1_000;
 
-/** A message of the client on its way to being acknowledged. */
-export interface InboundMessage {
-  readonly packet: PublishPacket;
-  /** Undefined for one that is refused. */
-  readonly found: FoundTopic | undefined;
-  answer: Acknowledgement | undefined;
-  refusal: CodedError | undefined;
-  state: typeof WAITING | typeof WORKING | typeof DONE;
-  /** Was it counted by the rate limit? */
-  counted: boolean;
-}
-
 export interface InboundPorts {
-  /** Takes a message in. Throws coded errors, see {@link isHolding}. */
-  handle(message: InboundMessage, found: FoundTopic): Promise<Acknowledgement | void>;
+  /** Takes a message in. Throws coded errors, at once or later, see {@link isHolding}. */
+  handle(message: InboundMessage): Begun | Promise<Acknowledgement | void>;
   /** Takes one message from what the sender may send. Throws `RATE_LIMITED`. */
   count(): void;
   /** These are done, in the order in which they came. */
@@ -34,6 +17,8 @@ export interface InboundPorts {
   /** The moment is wrong for a message: it waits. */
   held(error: CodedError): void;
 }
+
+const isUnordered = ({ found }: InboundMessage): boolean => found?.rule.unordered === true;
 
 /**
  * The messages of one client, from when they come in until they are acknowledged, in the order in which they came [MQTT-4.6.0-2].
@@ -48,6 +33,8 @@ export class InboundMessages {
   private hold: NodeJS.Timeout | undefined;
   private acknowledging = false;
   private ended = false;
+  /** The messages that wait for the promise that was given last. */
+  private sharing: { durable: Promise<void>; messages: InboundMessage[] } | undefined;
   /** Bytes of the payloads that are not acknowledged. */
   bytes = 0;
   /** Messages of QoS 1 and 2 that are not acknowledged. */
@@ -60,12 +47,12 @@ export class InboundMessages {
     return this.queue.length;
   }
 
-  add(packet: PublishPacket, found: FoundTopic | undefined, refusal?: CodedError): void {
-    const state = refusal ? DONE : WAITING;
-    this.queue.push({ packet, found, answer: undefined, refusal, state, counted: false });
-    this.bytes += packet.payload.length;
-    if (packet.qos > 0) this.numbered += 1;
-    if (refusal) this.finish();
+  /** Takes a message that was found in the table, or refused. */
+  add(message: InboundMessage): void {
+    this.queue.push(message);
+    this.bytes += message.size;
+    if (message.qos > 0) this.numbered += 1;
+    if (message.refusal) this.finish(message);
     this.start();
   }
 
@@ -79,17 +66,17 @@ export class InboundMessages {
   private start(): void {
     while (!this.hold && this.next < this.queue.length) {
       const message = this.queue[this.next];
-      if (message?.state === WAITING) {
+      if (message?.state === 'waiting') {
         if (this.orderedIsWorking || !this.mayStart(message)) return;
         if (!message.counted && !this.isCounted(message)) return;
-        void this.work(message);
+        this.work(message);
       }
       this.next += 1;
     }
   }
 
-  private mayStart({ found }: InboundMessage): boolean {
-    return found?.rule.unordered === true || this.next === 0;
+  private mayStart(message: InboundMessage): boolean {
+    return isUnordered(message) || this.next === 0;
   }
 
   private isCounted(message: InboundMessage): boolean {
@@ -103,30 +90,56 @@ export class InboundMessages {
     }
   }
 
-  private async work(message: InboundMessage): Promise<void> {
-    const { found } = message;
-    if (!found) return;
-    const isOrdered = found.rule.unordered !== true;
-    message.state = WORKING;
-    if (isOrdered) this.orderedIsWorking = true;
+  private work(message: InboundMessage): void {
+    message.state = 'working';
+    if (!isUnordered(message)) this.orderedIsWorking = true;
     try {
-      message.answer = (await this.ports.handle(message, found)) ?? undefined;
-      message.state = DONE;
+      const begun = this.ports.handle(message);
+      if ('durable' in begun) this.share(message, begun);
+      else void this.wait(message, begun);
     } catch (thrown) {
-      this.failed(message, toCoded(thrown));
+      this.failed(message, thrown);
     }
-    if (isOrdered) this.orderedIsWorking = false;
-    if (message.state === DONE) this.finish();
   }
 
-  private failed(message: InboundMessage, error: CodedError): void {
-    if (isHolding(error)) {
-      message.state = WAITING;
-      this.holdBack(error);
-    } else {
-      message.refusal = error;
-      message.state = DONE;
+  private async wait(message: InboundMessage, answer: Promise<Acknowledgement | void>): Promise<void> {
+    try {
+      message.answer = (await answer) ?? undefined;
+      this.finish(message);
+    } catch (thrown) {
+      this.failed(message, thrown);
     }
+  }
+
+  /** What shares a promise waits for it together. */
+  private share(message: InboundMessage, { durable, answer }: Begun): void {
+    message.answer = answer;
+    if (this.sharing?.durable !== durable) {
+      const messages: InboundMessage[] = [];
+      this.sharing = { durable, messages };
+      durable.then(
+        () => {
+          for (const each of messages) this.finish(each);
+        },
+        (thrown: unknown) => {
+          for (const each of messages) this.failed(each, thrown);
+        },
+      );
+    }
+    this.sharing.messages.push(message);
+  }
+
+  private failed(message: InboundMessage, thrown: unknown): void {
+    const error = toCoded(thrown);
+    if (!isHolding(error)) {
+      message.refusal = error;
+      this.finish(message);
+      return;
+    }
+    message.state = 'waiting';
+    message.answer = undefined;
+    if (!isUnordered(message)) this.orderedIsWorking = false;
+    this.holdBack(error);
   }
 
   private holdBack(error: CodedError): void {
@@ -140,7 +153,9 @@ export class InboundMessages {
   }
 
   /** What is done in one turn of the event loop is acknowledged together. */
-  private finish(): void {
+  private finish(message: InboundMessage): void {
+    if (message.state === 'working' && !isUnordered(message)) this.orderedIsWorking = false;
+    message.state = 'done';
     if (this.acknowledging) return;
     this.acknowledging = true;
     process.nextTick(() => {
@@ -152,10 +167,10 @@ export class InboundMessages {
   private acknowledge(): void {
     if (this.ended) return;
     let done = 0;
-    for (const { state, packet } of this.queue) {
-      if (state !== DONE) break;
-      this.bytes -= packet.payload.length;
-      if (packet.qos > 0) this.numbered -= 1;
+    for (const message of this.queue) {
+      if (message.state !== 'done') break;
+      this.bytes -= message.size;
+      if (message.qos > 0) this.numbered -= 1;
       done += 1;
     }
     const messages = this.queue.splice(0, done);

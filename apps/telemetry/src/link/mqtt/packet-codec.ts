@@ -1,31 +1,19 @@
 import { isUtf8 } from 'node:buffer';
 import { generate, parser, writeToStream, type Packet, type Parser } from 'mqtt-packet';
 import { CodedError } from '#contracts';
+import { InboundMessage, type PublishHeader } from './inbound-message.ts';
 import { faultOf } from './packet-rules.ts';
 
 /** 3 for MQTT 3.1, 4 for 3.1.1, 5. */
 export type ProtocolVersion = 3 | 4 | 5;
-
-/** A PUBLISH as it came in. */
-export interface PublishPacket {
-  readonly topic: string;
-  readonly qos: 0 | 1 | 2;
-  readonly dup: boolean;
-  readonly retain: boolean;
-  /** 0 at QoS 0. */
-  readonly packetId: number;
-  readonly payload: Buffer;
-  readonly topicAlias: number | undefined;
-  readonly userProperties: Readonly<Record<string, string | readonly string[]>>;
-}
 
 /** Types of control packets (MQTT 5 table 2.1), the upper half of the first byte. */
 export const CONNECT = 1;
 export const PUBLISH = 3;
 export const DISCONNECT = 14;
 
-/** The type of a packet. */
-export const packetType = (frame: Buffer): number => (frame[0] ?? 0) >> 4;
+/** The type of the packet that begins at `start`. */
+export const packetType = (bytes: Buffer, start: number): number => (bytes[start] ?? 0) >> 4;
 
 // The cache would hold 65,536 buffers for as long as the process lives, to save one small allocation in packets that are rare.
 writeToStream.cacheNumbers = false;
@@ -93,69 +81,61 @@ function run(decoder: Decoder, frame: Buffer): Decoder {
 export const malformed = (what: string): CodedError =>
   new CodedError('MALFORMED_PACKET', `The packet is malformed: ${what}.`);
 
-const NO_PROPERTIES: PublishPacket['userProperties'] = Object.freeze({});
+const NO_PROPERTIES: PublishHeader['userProperties'] = Object.freeze({});
+const QOS = [0, 1, 2] as const;
 
-/** Reads a PUBLISH. The codec is asked only for one with properties: this runs for every reading. Throws `MALFORMED_PACKET`. */
-export function decodePublish(frame: Buffer, version: ProtocolVersion): PublishPacket {
-  const header = frame[0] ?? 0;
-  const qos = (header >> 1) & 3;
-  if (qos > 2) throw malformed('both bits of the QoS are set');
-  const topicStart = remainingLengthEnd(frame) + 2;
-  if (topicStart > frame.length) throw malformed('the topic is missing');
-  const topicEnd = topicStart + frame.readUInt16BE(topicStart - 2);
-  let position = topicEnd;
-  let packetId = 0;
-  if (qos > 0) {
-    if (position + 2 > frame.length) throw malformed('the packet identifier is missing');
-    packetId = frame.readUInt16BE(position);
-    // [MQTT-2.2.1-3]
-    if (packetId === 0) throw malformed('the packet identifier is 0');
-    position += 2;
-  }
-  if (version === 5) {
-    if (frame[position] !== 0) return decodeWithProperties(frame);
-    position += 1;
-  }
-  if (position > frame.length) throw malformed('the topic is longer than the packet');
-  return {
-    topic: textOf(frame, topicStart, topicEnd),
-    qos: qos as 0 | 1 | 2,
-    dup: (header & 8) !== 0,
-    retain: (header & 1) !== 0,
-    packetId,
-    payload: frame.subarray(position),
-    topicAlias: undefined,
-    userProperties: NO_PROPERTIES,
-  };
+/**
+ * Reads the PUBLISH that begins at `start` and ends before `end`. The codec is asked only for one with properties: this runs for every
+ * reading. Throws `MALFORMED_PACKET`.
+ */
+export function decodePublish(bytes: Buffer, start: number, end: number, version: ProtocolVersion): InboundMessage {
+  const header = bytes[start] ?? 0;
+  const qos = QOS[(header >> 1) & 3];
+  if (qos === undefined) throw malformed('both bits of the QoS are set');
+  const topicStart = remainingLengthEnd(bytes, start) + 2;
+  if (topicStart > end) throw malformed('the topic is missing');
+  const topicEnd = topicStart + uint16(bytes, topicStart - 2);
+  const idEnd = qos === 0 ? topicEnd : topicEnd + 2;
+  const payloadStart = version === 5 ? idEnd + 1 : idEnd;
+  if (payloadStart > end) throw malformed('the topic is longer than the packet');
+  if (version === 5 && bytes[idEnd] !== 0) return decodeWithProperties(bytes.subarray(start, end));
+  const packetId = qos === 0 ? 0 : uint16(bytes, topicEnd);
+  // [MQTT-2.2.1-3]
+  if (qos > 0 && packetId === 0) throw malformed('the packet identifier is 0');
+  const topic = textOf(bytes, topicStart, topicEnd);
+  const retain = (header & 1) !== 0;
+  const said = { topic, qos, retain, packetId, topicAlias: undefined, userProperties: NO_PROPERTIES };
+  return new InboundMessage(said, bytes, payloadStart, end);
 }
 
-function decodeWithProperties(frame: Buffer): PublishPacket {
+function decodeWithProperties(frame: Buffer): InboundMessage {
   const packet = decode(frame, 5);
   if (packet.cmd !== 'publish' || typeof packet.payload === 'string') throw malformed('it is no PUBLISH');
-  const { topic, qos, dup, retain, payload, messageId = 0, properties } = packet;
-  return {
+  const { topic, qos, retain, payload, messageId = 0, properties } = packet;
+  const said = {
     topic,
     qos,
-    dup,
     retain,
     packetId: qos === 0 ? 0 : messageId,
-    payload,
     topicAlias: properties?.topicAlias,
     userProperties: properties?.userProperties ?? NO_PROPERTIES,
   };
+  return new InboundMessage(said, payload, 0, payload.length);
 }
 
 /** A character string that was not well-formed closes the connection [MQTT-1.5.4-1]; so does U+0000 [MQTT-1.5.4-2]. */
-function textOf(frame: Buffer, start: number, end: number): string {
-  const text = frame.toString('utf8', start, end);
-  if (text.includes('\ufffd') && !isUtf8(frame.subarray(start, end))) throw malformed('the topic is not UTF-8');
+function textOf(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end);
+  if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) throw malformed('the topic is not UTF-8');
   if (text.includes('\0')) throw malformed('the topic has U+0000');
   return text;
 }
 
-function remainingLengthEnd(frame: Buffer): number {
-  let end = 1;
-  while ((frame[end] ?? 0) >= 0x80) end += 1;
+const uint16 = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+
+function remainingLengthEnd(bytes: Buffer, start: number): number {
+  let end = start + 1;
+  while ((bytes[end] ?? 0) >= 0x80) end += 1;
   return end + 1;
 }
 

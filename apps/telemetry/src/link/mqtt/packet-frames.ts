@@ -19,10 +19,10 @@ export class PacketFrames {
   constructor(public maxBytes: number) {}
 
   /**
-   * Takes a chunk in and calls `take` with every packet that is complete, as a view of the chunk where it can be. `take` answers whether
-   * to go on; what was not taken is there at the next call. Gives the fault once there is one: nothing is taken from then on.
+   * Takes a chunk in and calls `take` with every packet that is complete: the bytes that it is in, where it begins and ends. `take` answers
+   * whether to go on; what was not taken is there at the next call. Gives the fault once there is one: nothing is taken from then on.
    */
-  feed(chunk: Buffer, take: (frame: Buffer) => boolean): FrameFault | undefined {
+  feed(chunk: Buffer, take: (bytes: Buffer, start: number, end: number) => boolean): FrameFault | undefined {
     if (this.fault) return this.fault;
     const bytes = this.kept === 0 ? chunk : this.joined(chunk);
     let start = 0;
@@ -36,7 +36,7 @@ export class PacketFrames {
         return this.fault;
       }
       if (start + length > bytes.length) break;
-      goesOn = take(start === 0 && length === bytes.length ? bytes : bytes.subarray(start, start + length));
+      goesOn = take(bytes, start, start + length);
       start += length;
     }
     this.keep(bytes, start);

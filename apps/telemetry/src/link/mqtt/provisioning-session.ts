@@ -1,6 +1,6 @@
 import { CodedError } from '#contracts';
 import type { MqttClient } from './client.ts';
-import type { InboundMessage } from './inbound-messages.ts';
+import type { InboundMessage } from './inbound-message.ts';
 import type { Role, Session } from './session.ts';
 import type { ProvisioningClient } from './topic-handler.ts';
 import type { FoundTopic } from './topics.ts';
@@ -55,10 +55,10 @@ export class ProvisioningSession implements Role, ProvisioningClient {
     // Provisioning has limits of its own, by address.
   }
 
-  async handle({ packet }: InboundMessage): Promise<void> {
+  async handle({ payload }: InboundMessage): Promise<void> {
     const { provision } = this.client.services;
     if (!provision) throw new CodedError('TOPIC_NOT_ALLOWED', 'Devices cannot provision themselves here.');
-    await provision(this, packet.payload);
+    await provision(this, payload);
     this.stay();
   }
 

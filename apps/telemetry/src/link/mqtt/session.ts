@@ -1,12 +1,13 @@
 import { CodedError } from '#contracts';
 import { MQTT_LIMITS, type Ending, type MqttClient } from './client.ts';
-import { InboundMessages, type InboundMessage } from './inbound-messages.ts';
+import type { InboundMessage } from './inbound-message.ts';
+import { InboundMessages } from './inbound-messages.ts';
 import { OutboundMessages } from './outbound-messages.ts';
-import { ACKNOWLEDGEMENT_BYTES, acknowledgementOf, writeAcknowledgement, type PublishPacket } from './packet-codec.ts';
+import { ACKNOWLEDGEMENT_BYTES, acknowledgementOf, writeAcknowledgement } from './packet-codec.ts';
 import { faultOfPublish } from './packets/publish.ts';
 import { publishReason, REASON } from './reason-codes.ts';
 import { Subscriptions } from './subscriptions.ts';
-import type { Acknowledgement } from './topic-handler.ts';
+import type { Acknowledgement, Begun } from './topic-handler.ts';
 import { findTopic, type FoundTopic } from './topics.ts';
 
 /** What a client that was let in is to us. */
@@ -21,7 +22,7 @@ export interface Role {
   unsubscribed(found: FoundTopic): void;
   /** Takes one message from what it may send. Throws `RATE_LIMITED`. */
   count(): void;
-  handle(message: InboundMessage, found: FoundTopic): Promise<Acknowledgement | void>;
+  handle(message: InboundMessage): Begun | Promise<Acknowledgement | void>;
   /** A publish, or a filter, was refused. */
   refused(reason: string, topic: string): void;
 }
@@ -57,7 +58,7 @@ export class Session {
       },
     );
     this.inbound = new InboundMessages({
-      handle: (message, found) => role.handle(message, found),
+      handle: (message) => role.handle(message),
       count: () => {
         role.count();
       },
@@ -90,16 +91,16 @@ export class Session {
   }
 
   /** Takes a PUBLISH in. */
-  publish(packet: PublishPacket): void {
+  publish(message: InboundMessage): void {
     const { client } = this;
-    const fault = faultOfPublish(packet, {
+    const fault = faultOfPublish(message, {
       version: client.version,
-      isKnown: packet.topic === this.lastTopic,
+      isKnown: message.topic === this.lastTopic,
       inFlight: this.inFlight,
       receiveMaximum: MQTT_LIMITS.receiveMaximum,
     });
     if (fault) client.disconnect(fault.reasonCode, fault.reason);
-    else if (packet.qos < 2 || !this.isRepeated(packet)) this.add(packet);
+    else if (message.qos < 2 || !this.isRepeated(message)) this.add(message);
   }
 
   /** PUBREL: the identifier may be used again. False if it was not in use. */
@@ -109,14 +110,15 @@ export class Session {
     return this.exactlyOnce.delete(packetId);
   }
 
-  private add(packet: PublishPacket): void {
-    const found = this.find(packet.topic);
-    if (found && this.role.mayPublish(found)) this.inbound.add(packet, found);
-    else this.inbound.add(packet, undefined, notAllowed());
+  private add(message: InboundMessage): void {
+    const found = this.find(message.topic);
+    if (found && this.role.mayPublish(found)) message.found = found;
+    else message.refusal = notAllowed();
+    this.inbound.add(message);
   }
 
   /** One that was received is answered again; for one that is being worked on, the answer is on its way. */
-  private isRepeated({ packetId }: PublishPacket): boolean {
+  private isRepeated({ packetId }: InboundMessage): boolean {
     const state = this.exactlyOnce.get(packetId);
     if (state === undefined) this.exactlyOnce.set(packetId, 'working');
     if (state === 'received') this.client.write(acknowledgementOf('pubrec', packetId));
@@ -142,24 +144,24 @@ export class Session {
     let flushed = 0;
     let acknowledged = 0;
     for (const message of messages) {
-      const { packet, refusal, answer } = message;
+      const { refusal, answer } = message;
       if (refusal) {
         this.client.write(bytes.subarray(flushed, written));
         flushed = written;
-        this.refuse(packet, refusal);
+        this.refuse(message, refusal);
         if (!this.client.isOpen) return;
         continue;
       }
       acknowledged += 1;
-      if (packet.qos === 0) continue;
-      if (packet.qos === 2) this.receive(packet.packetId, answer?.reasonCode ?? REASON.success);
+      if (message.qos === 0) continue;
+      if (message.qos === 2) this.receive(message.packetId, answer?.reasonCode ?? REASON.success);
       if (answer) {
         this.client.write(bytes.subarray(flushed, written));
         flushed = written;
-        this.answer(packet, answer);
+        this.answer(message, answer);
         continue;
       }
-      writeAcknowledgement(bytes, written, packet.qos === 1 ? 'puback' : 'pubrec', packet.packetId);
+      writeAcknowledgement(bytes, written, message.qos === 1 ? 'puback' : 'pubrec', message.packetId);
       written += ACKNOWLEDGEMENT_BYTES;
     }
     this.client.write(bytes.subarray(flushed, written));
@@ -177,7 +179,7 @@ export class Session {
     this.received += 1;
   }
 
-  private answer({ qos, packetId }: PublishPacket, { reasonCode, userProperties }: Acknowledgement): void {
+  private answer({ qos, packetId }: InboundMessage, { reasonCode, userProperties }: Acknowledgement): void {
     const tells = this.client.version === 5 && this.client.wantsReasons && userProperties;
     this.client.send({
       cmd: qos === 1 ? 'puback' : 'pubrec',
@@ -188,7 +190,7 @@ export class Session {
   }
 
   /** In version 5 the acknowledgement says why; before, and at QoS 0, there is nothing to say it with but the end of the connection. */
-  private refuse({ qos, packetId, topic }: PublishPacket, refusal: CodedError): void {
+  private refuse({ qos, packetId, topic }: InboundMessage, refusal: CodedError): void {
     const { client } = this;
     const reasonCode = publishReason(refusal);
     this.exactlyOnce.delete(packetId);

@@ -27,6 +27,8 @@ export interface Published {
   /** What stands for each `+` or `{name}` of the table's pattern, in order. */
   readonly levels: readonly string[];
   readonly payload: Buffer;
+  /** The payload as UTF-8; whatever is none in it is U+FFFD. */
+  readonly text: string;
   readonly qos: 0 | 1 | 2;
   /** User properties of version 5. */
   readonly userProperties: Readonly<Record<string, string | readonly string[]>>;
@@ -39,12 +41,18 @@ export interface Acknowledgement {
   userProperties?: Record<string, string>;
 }
 
+/** A message that was taken in, and whose acknowledgement may go out once it is durable: messages may share the promise. */
+export interface Begun {
+  readonly durable: Promise<void>;
+  readonly answer: Acknowledgement | undefined;
+}
+
 /**
  * Takes what was published on a topic; the acknowledgement (PUBACK, PUBREC) goes out once it resolves, so not before everything in it is
  * durable. Throws a coded error: `BUSY`, `RATE_LIMITED` and `UNAVAILABLE` hold the acknowledgement back and it is tried again; others
  * refuse the publish, see reason-codes.ts.
  */
-export type TopicHandler = (link: MqttLink, message: Published) => Promise<Acknowledgement | void>;
+export type TopicHandler = (link: MqttLink, message: Published) => Begun | Promise<Acknowledgement | void>;
 
 /** Somebody who may do nothing but provision a device: there is none yet that it could be. */
 export interface ProvisioningClient {

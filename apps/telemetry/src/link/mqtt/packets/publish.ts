@@ -1,4 +1,5 @@
-import type { ProtocolVersion, PublishPacket } from '../packet-codec.ts';
+import type { PublishHeader } from '../inbound-message.ts';
+import type { ProtocolVersion } from '../packet-codec.ts';
 import { REASON } from '../reason-codes.ts';
 
 /** What the connection is ended with. */
@@ -18,7 +19,7 @@ export interface PublishContext {
 
 /** Why a PUBLISH ends its connection, whatever its topic is: undefined if it does not. */
 export function faultOfPublish(
-  { topic, topicAlias, retain, qos }: PublishPacket,
+  { topic, topicAlias, retain, qos }: PublishHeader,
   { version, isKnown, inFlight, receiveMaximum }: PublishContext,
 ): PublishFault | undefined {
   // No Topic Alias Maximum is in our CONNACK, so there are none [MQTT-3.3.2-9].
