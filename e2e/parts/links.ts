@@ -6,6 +6,7 @@ import { firmware } from './links/firmware.ts';
 import { mqtt } from './links/mqtt.ts';
 import { presence } from './links/presence.ts';
 import { relay } from './links/relay.ts';
+import { sdk } from './links/sdk.ts';
 
 /** Devices that speak MQTT, and what the platform says to devices. */
 export function links(house: () => House): void {
@@ -16,5 +17,6 @@ export function links(house: () => House): void {
     attributes(house);
     presence(house);
     firmware(house);
+    sdk(house);
   });
 }
