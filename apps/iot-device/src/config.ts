@@ -255,6 +255,10 @@ function describeIssue({ issues: [issue] }: z.ZodError): string {
 
 function toConfig(given: Variables): Config {
   const sender = senderOf(given);
+  const transport = given.DEVICE_TRANSPORT ?? (given.FIELDLINE_MQTT_URL === undefined ? 'socket' : 'mqtt');
+  if (sender.kind === 'person' && transport === 'mqtt') {
+    throw new UsageError('A person sends by --transport socket alone: MQTT is for devices.');
+  }
   const tokens = given.DEVICE_TOKEN?.length ?? 1;
   const devices = given.DEVICE_COUNT ?? tokens;
   const oneForAll = tokens === 1 && sender.kind === 'tokens';
@@ -266,7 +270,7 @@ function toConfig(given: Variables): Config {
   }
   return {
     url: given.FIELDLINE_URL,
-    transport: given.DEVICE_TRANSPORT ?? (given.FIELDLINE_MQTT_URL === undefined ? 'socket' : 'mqtt'),
+    transport,
     mqttUrl: given.FIELDLINE_MQTT_URL,
     sender,
     devices,

@@ -79,6 +79,14 @@ describe.each(transports)('a device that is spoken to over %s', (_, createPlatfo
       ]);
     });
 
+    it('takes one without parameters', async () => {
+      await connected((device) => device.onCommand('echo', ({ params }) => ({ params })));
+      await listening();
+      platform.sendCommand(command(1, 'echo', undefined));
+      await until('it is answered', () => platform.answers.length === 1);
+      expect(platform.answers[0]?.outcome).toEqual({ ok: true, result: { params: null } });
+    });
+
     it('takes those that have no handler of their own with one for all', async () => {
       await connected((device) =>
         device.onCommand(undefined, ({ method }) => method).onCommand('named', () => 'the named one'),

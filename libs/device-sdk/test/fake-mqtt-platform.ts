@@ -108,6 +108,11 @@ export class FakeMqttPlatform extends Platform {
     this.push('v1/devices/me/attributes', message, 'v1/devices/me/attributes');
   }
 
+  /** Sends bytes as they are, whatever they mean. */
+  sendRaw(topic: string, payload: string): void {
+    for (const session of this.sessions) this.publish(session, topic, payload);
+  }
+
   private push(topic: string, content: unknown, filter?: string): void {
     for (const session of this.sessions) {
       if (filter === undefined || session.filters.has(filter)) this.publish(session, topic, JSON.stringify(content));

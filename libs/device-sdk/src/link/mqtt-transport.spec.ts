@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeMqttPlatform } from '../../test/fake-mqtt-platform.ts';
@@ -43,6 +44,13 @@ describe('a link by MQTT', () => {
       'mqtts://iot.example.com:8883',
       'mqtt://[::1]:1883',
     ]);
+  });
+
+  it.each(['iot.example.com', 'http://iot.example.com'])('is not sought at %s', (mqttUrl) => {
+    create();
+    expect(() => new FieldlineDevice({ url: 'http://a', token: 't', transport: 'mqtt', mqttUrl })).toThrow(
+      /mqttUrl must be/,
+    );
   });
 
   it('keeps its client id from one link to the next', async () => {
@@ -165,6 +173,51 @@ describe('a link by MQTT', () => {
     expect(rejected).toEqual([['BATCH_TOO_LARGE', 'The packet is larger than the platform takes.']]);
     expect(device.stats).toMatchObject({ acknowledged: 2, rejected: 1 });
   });
+
+  it('outlasts messages that say nothing', async () => {
+    const changes: unknown[] = [];
+    const errors: unknown[] = [];
+    create()
+      .onCommand(undefined, () => 'done')
+      .onAttributes((change) => changes.push(change));
+    device.on('disconnected', (reason) => errors.push(reason));
+    await connect();
+    await until('it listens', () => platform.takesCommands);
+    for (const payload of ['', 'no JSON', '[]', '7', '{"method":7}', '{"params":1}']) {
+      platform.sendRaw('v1/devices/me/rpc/request/1', payload);
+      platform.sendRaw('v1/devices/me/attributes/response/99', payload);
+    }
+    for (const payload of ['', 'no JSON', '[]', '7']) platform.sendRaw('v1/devices/me/attributes', payload);
+    platform.sendRaw('v1/devices/me/rpc/request/x', '{"method":"m"}');
+    platform.sendRaw('something/else', '{}');
+    platform.sendCommand({ id: '2', number: 2, method: 'm', params: null });
+    await until('the one that says something is answered', () => platform.answers.length > 0);
+    expect(platform.answers).toEqual([{ number: 2, outcome: { ok: true, result: 'done' } }]);
+    expect([changes, errors]).toEqual([[], []]);
+  });
+
+  it.each(['HTTP/1.1 400 Bad Request\r\n\r\n', '\u0020\u0002\u0000\u0005', '\u00f0\u0000'])(
+    'is sought anew at a server that answers %j',
+    async (answer) => {
+      const server = createServer((socket) =>
+        socket
+          .on('error', () => undefined)
+          .resume()
+          .end(Buffer.from(answer, 'latin1')),
+      );
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      create({ mqttUrl: `mqtt://127.0.0.1:${port}` });
+      const failures: unknown[] = [];
+      device.on('connect-failed', ({ message }) => failures.push(message));
+      device.on('auth-error', ({ message }) => failures.push(message));
+      await device.connect();
+      await until('it tried several times', () => failures.length > 2, clock, 1_000);
+      await device.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  );
 
   it('says what is wrong with a server that nobody is at', async () => {
     const port = platform.port;

@@ -49,7 +49,7 @@ const ENVELOPE_BYTES = 256;
 /** How long taking leave may take before the stream is torn down, in milliseconds. */
 const LEAVE_MS = 1_000;
 
-const CommandPayload = z.object({ method: z.string(), params: z.unknown() });
+const CommandPayload = z.object({ method: z.string(), params: z.unknown().default(null) });
 const Attributes = z.record(z.string(), z.unknown());
 const AttributesResponse = z.object({ client: Attributes.default({}), shared: Attributes.default({}) });
 const Keys = z.array(z.string());
@@ -67,6 +67,11 @@ export function mqttUrlOf(url: string): string {
   return protocol === 'https:' ? `mqtts://${hostname}:8883` : `mqtt://${hostname}:1883`;
 }
 
+function checkUrl(url: string): void {
+  if (URL.canParse(url) && /^(mqtts?|wss?):$/.test(new URL(url).protocol)) return;
+  throw new Error('mqttUrl must be an address such as mqtt://host:1883, mqtts://host:8883 or wss://host/mqtt.');
+}
+
 /** One client id for a process and device object, so that logs of the platform show what belongs together. */
 const clientIdOf = (): string => `fieldline-${randomBytes(8).toString('hex')}`;
 
@@ -81,7 +86,9 @@ export class MqttTransport implements Transport {
   constructor(
     private readonly options: MqttTransportOptions,
     private readonly listener: TransportListener,
-  ) {}
+  ) {
+    checkUrl(options.url);
+  }
 
   open(credentials: DeviceCredentials): void {
     const link: MqttLink = new MqttLink(this.options, this.clientId, {
@@ -366,7 +373,7 @@ class MqttLink {
 
   private onError(error: Error): void {
     this.closing ??= { reason: `No connection to ${withoutSecrets(this.options.url)}: ${error.message}.` };
-    if (this.client?.connected) this.client.end(true);
+    this.client?.end(true);
   }
 
   private onClose(): void {

@@ -38,7 +38,7 @@ const CommandMessage = z.object({
   id: z.string(),
   number: z.number().int(),
   method: z.string(),
-  params: z.unknown(),
+  params: z.unknown().default(null),
   expiresAt: z.number().optional(),
 });
 
