@@ -20,14 +20,14 @@ export interface FirmwareStep {
 const ERROR_CHARS = 1_024;
 
 /** The states that devices report, as ThingsBoard's device API names them; others, such as IDLE, say nothing of an update. */
-const REPORTED: Readonly<Record<string, DeviceFirmwareState>> = {
-  DOWNLOADING: 'downloading',
-  DOWNLOADED: 'downloaded',
-  VERIFIED: 'verified',
-  UPDATING: 'updating',
-  UPDATED: 'updated',
-  FAILED: 'failed',
-};
+const REPORTED = new Map<string, DeviceFirmwareState>([
+  ['DOWNLOADING', 'downloading'],
+  ['DOWNLOADED', 'downloaded'],
+  ['VERIFIED', 'verified'],
+  ['UPDATING', 'updating'],
+  ['UPDATED', 'updated'],
+  ['FAILED', 'failed'],
+]);
 
 const PREFIXES = [
   ['firmware', 'fw'],
@@ -45,9 +45,9 @@ export function reportsIn(values: Readonly<Record<string, unknown>>): FirmwareRe
   });
 }
 
-/** The state of that name; undefined for one that is no step of an update. */
+/** The state of that name, in any case; undefined for one that is no step of an update. */
 export const stateOf = (name: unknown): DeviceFirmwareState | undefined =>
-  typeof name === 'string' && Object.hasOwn(REPORTED, name.toUpperCase()) ? REPORTED[name.toUpperCase()] : undefined;
+  typeof name === 'string' ? REPORTED.get(name.toUpperCase()) : undefined;
 
 /** An error as it is kept; null for none. */
 export const errorText = (error: unknown): string | null =>

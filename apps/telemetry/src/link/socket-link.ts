@@ -5,8 +5,8 @@ import type { OurSocket, SocketConnection } from './socket-connection.ts';
 
 /** How long a device may take to say that it has attributes, in ms. */
 const ATTRIBUTES_MS = 30_000;
-/** Longest time of a timer, in ms. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** How long an acknowledgement of a command is waited for, in ms: a device that needs longer answers with `command:answer`. */
+const ANSWER_MS = 300_000;
 /** Bytes that a message takes beside what it is about. */
 const FRAME_BYTES = 256;
 
@@ -43,7 +43,7 @@ export class SocketLink implements DeviceLink {
     const { id, number, method, params, expiresAt } = command;
     const message = { id, number, method, params, expiresAt };
     this.take(message);
-    const timeMs = Math.min(Math.max(1, expiresAt - Date.now()), LONGEST_TIMER_MS);
+    const timeMs = Math.min(Math.max(1, expiresAt - Date.now()), ANSWER_MS);
     this.socket.timeout(timeMs).emit('command', message, (error: unknown, answer: unknown) => {
       if (error) return;
       delivered();
