@@ -1,7 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CLOCK, type Clock } from '#platform';
-import { SqlModule } from '#sql';
-import { Attempts } from './attempts/attempts.ts';
+import { attemptsIn, SqlModule } from '#sql';
 import { AUTH_CONFIG, type AuthConfig } from './config.ts';
 import { FirstAdministrator } from './first-administrator/first-administrator.ts';
 import { Housekeeping } from './housekeeping/housekeeping.ts';
@@ -43,7 +42,7 @@ export class AuthModule {
         { provide: AUTH_CONFIG, useValue: config },
         { provide: CLOCK, useValue: now },
         Passwords,
-        Attempts,
+        attemptsIn('auth', 'Logins that are open go on working.'),
         PasswordCheck,
         KeyRing,
         AccessTokens,

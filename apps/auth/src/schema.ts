@@ -1,5 +1,4 @@
-import type { Schema } from '#sql';
-import { FailedAttempts } from './attempts/failed-attempts.entity.ts';
+import { FailedAttemptsEntity, type Schema } from '#sql';
 import { SigningKey } from './keys/signing-key.entity.ts';
 import { Users1753000000000 } from './migrations/1753000000000-users.ts';
 import { Sessions1753000000001 } from './migrations/1753000000001-sessions.ts';
@@ -12,7 +11,7 @@ import { User } from './users/user.entity.ts';
 
 /** Everything that auth stores, in the order in which it came to be. */
 export const AUTH_SCHEMA: Schema = {
-  entities: [User, Session, RefreshToken, SigningKey, FailedAttempts],
+  entities: [User, Session, RefreshToken, SigningKey, FailedAttemptsEntity],
   migrations: [
     Users1753000000000,
     Sessions1753000000001,

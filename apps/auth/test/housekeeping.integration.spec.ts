@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { FailedAttempts } from '../src/attempts/failed-attempts.entity.ts';
+import { FailedAttemptsEntity } from '#sql';
 import { Housekeeping } from '../src/housekeeping/housekeeping.ts';
 import { RefreshToken } from '../src/sessions/refresh-token.entity.ts';
 import { Session } from '../src/sessions/session.entity.ts';
@@ -17,7 +17,7 @@ onEveryDatabase(
     test('deletes what is over and keeps what is not', async () => {
       const database = auth().app.get<DataSource>(getDataSourceToken('auth'), { strict: false });
       const counts = () =>
-        Promise.all([Session, RefreshToken, FailedAttempts].map((rows) => database.manager.count(rows)));
+        Promise.all([Session, RefreshToken, FailedAttemptsEntity].map((rows) => database.manager.count(rows)));
       const clean = () => auth().app.get(Housekeeping, { strict: false }).clean();
       const person = await auth().newPerson(`${randomUUID()}@example.com`);
       const other = await auth().logIn(person);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { WINDOW_MS } from '../src/attempts/attempts.ts';
+import { WINDOW_MS } from '#sql';
 import { onEveryDatabase } from './on-every-database.ts';
 import { statusCounts } from './status-counts.ts';
 

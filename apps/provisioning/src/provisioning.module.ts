@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CLOCK } from '#platform';
-import { SqlModule } from '#sql';
-import { Attempts } from './attempts/attempts.ts';
+import { attemptsIn, SqlModule } from '#sql';
 import type { ProvisioningConfig } from './config.ts';
 import { CustomerChoice } from './customer-choice.ts';
 import { PROVISIONING } from './data-source-name.ts';
@@ -86,7 +85,7 @@ export class ProvisioningModule {
         JobWorker,
         JobHousekeeping,
         Uploads,
-        Attempts,
+        attemptsIn(PROVISIONING),
         CustomerChoice,
         ProvisioningKeys,
         KeyUses,

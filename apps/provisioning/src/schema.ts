@@ -1,5 +1,4 @@
-import type { Schema } from '#sql';
-import { FailedAttemptsEntity } from './attempts/failed-attempts.entity.ts';
+import { FailedAttemptsEntity, type Schema } from '#sql';
 import { JobChunkEntity, JobEntity, JobErrorEntity } from './jobs/job.entity.ts';
 import { Jobs1767225600101 } from './migrations/0001-jobs.ts';
 import { ProvisioningKeys1767225600102 } from './migrations/0002-provisioning-keys.ts';

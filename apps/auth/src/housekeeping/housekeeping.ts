@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, IsNull, LessThan, Not, type FindOptionsWhere, type Repository } from 'typeorm';
 import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
-import { FailedAttempts } from '../attempts/failed-attempts.entity.ts';
+import { FailedAttemptsEntity } from '#sql';
 import { RefreshToken } from '../sessions/refresh-token.entity.ts';
 import { Session } from '../sessions/session.entity.ts';
 
@@ -22,7 +22,7 @@ export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdo
   constructor(
     @InjectRepository(Session, 'auth') private readonly sessions: Repository<Session>,
     @InjectRepository(RefreshToken, 'auth') private readonly refreshTokens: Repository<RefreshToken>,
-    @InjectRepository(FailedAttempts, 'auth') private readonly attempts: Repository<FailedAttempts>,
+    @InjectRepository(FailedAttemptsEntity, 'auth') private readonly attempts: Repository<FailedAttemptsEntity>,
     @Inject(CLOCK) private readonly now: Clock,
     @Inject(LOGGER) private readonly log: Log,
   ) {}
@@ -47,7 +47,7 @@ export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdo
     await inSteps(() => this.deleteCounts({ windowEndsAt: over }));
   }
 
-  private async deleteCounts(which: FindOptionsWhere<FailedAttempts>): Promise<number> {
+  private async deleteCounts(which: FindOptionsWhere<FailedAttemptsEntity>): Promise<number> {
     const found = await this.attempts.find({ where: which, take: STEP_ROWS });
     if (found.length > 0) await this.attempts.delete({ subject: In(found.map(({ subject }) => subject)) });
     return found.length;

@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import type { Repository } from 'typeorm';
 import { CodedError } from '#contracts';
 import { networkOf } from '#platform';
-import { Attempts, counterOf, type Counter } from '../attempts/attempts.ts';
+import { Attempts, counterOf, type Counter } from '#sql';
 import { AUTH_CONFIG, type AuthConfig } from '../config.ts';
 import { Session } from '../sessions/session.entity.ts';
 import { User } from '../users/user.entity.ts';

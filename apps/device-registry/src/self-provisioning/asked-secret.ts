@@ -1,5 +1,5 @@
 import { CodedError, type AskedCredentials } from '#contracts';
-import { invalidInput } from '#platform';
+import { exactText, invalidInput } from '#platform';
 import type { ChosenPasswords } from '../credentials/chosen-passwords.ts';
 import { newCertificate, newMqttBasic, ownAccessToken, type KeptSecret } from '../credentials/new-secrets.ts';
 
@@ -7,7 +7,7 @@ import { newCertificate, newMqttBasic, ownAccessToken, type KeptSecret } from '.
  * A dot tells a JSON web token from an access token, and what has white space or control characters cannot be sent in a header or a path.
  */
 const OWN_TOKEN = /^[^.\s\p{Cc}\p{Cs}]+$/u;
-const STORABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+const Line = exactText(256).optional();
 
 /**
  * What is kept of the credentials that a device asks for by itself; null where it asks for a token of our making. Throws `INVALID_INPUT`
@@ -44,7 +44,7 @@ function usableMqtt(asked: AskedMqtt): AskedMqtt {
   if (clientId === undefined && userName === undefined) {
     throw new CodedError('INVALID_INPUT', 'MQTT_BASIC needs a clientId, a username, or both.');
   }
-  if (!STORABLE.test(clientId ?? '')) throw invalidInput('/clientId', 'must have no control characters');
-  if (!STORABLE.test(userName ?? '')) throw invalidInput('/username', 'must have no control characters');
+  if (!Line.safeParse(clientId).success) throw invalidInput('/clientId', 'must have no control characters');
+  if (!Line.safeParse(userName).success) throw invalidInput('/username', 'must have no control characters');
   return asked;
 }

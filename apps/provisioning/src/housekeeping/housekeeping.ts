@@ -1,6 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { LOGGER, type Log } from '#platform';
-import { Attempts } from '../attempts/attempts.ts';
+import { Attempts } from '#sql';
 import { Pairing } from '../pairing/pairing.service.ts';
 
 const EVERY_MS = 60_000;

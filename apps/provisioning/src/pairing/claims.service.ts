@@ -4,7 +4,7 @@ import { IsNull, type Repository } from 'typeorm';
 import { CodedError, type DeviceRef, type UserPrincipal } from '#contracts';
 import { RpcClient } from '#messaging';
 import { CLOCK, LOGGER, networkOf, type Clock, type Log } from '#platform';
-import { Attempts, counterOf, type Counter } from '../attempts/attempts.ts';
+import { Attempts, counterOf, type Counter } from '#sql';
 import { PROVISIONING } from '../data-source-name.ts';
 import { hashOf } from '../provisioning-keys/secret.ts';
 import { PairTicketEntity } from './pair-ticket.entity.ts';
@@ -32,8 +32,8 @@ export class Claims {
    */
   async claim(user: UserPrincipal, address: string, request: ClaimRequest): Promise<DeviceRef> {
     const counters = [
-      counterOf('user', user.userId, USER_LIMIT),
-      counterOf('address', networkOf(address), ADDRESS_LIMIT),
+      counterOf('user', [user.userId], USER_LIMIT),
+      counterOf('address', [networkOf(address)], ADDRESS_LIMIT),
     ];
     await this.take(counters);
     try {

@@ -1,11 +1,11 @@
 import { Column, Entity, Index } from 'typeorm';
-import { column } from '#sql';
+import { column } from './columns.ts';
 
 /** Attempts counted under one key within one window of time. */
 @Entity('failed_attempts')
 @Index('ix_failed_attempts_window', ['windowEndsAt'])
-export class FailedAttempts {
-  /** What is counted: `account:`, `known:`, `address:` or `sign-up:` and a hash. */
+export class FailedAttemptsEntity {
+  /** What is counted: its kind and a hash. */
   @Column(column.text(64, { primary: true }))
   subject: string;
 
