@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakePlatform } from '../../test/fake-platform.ts';
@@ -74,5 +77,23 @@ describe('a link by socket.io', () => {
     finish('done');
     await until('it is answered', () => platform.answers.length === 1);
     expect(platform.answers).toEqual([{ number: 7, outcome: { ok: true, result: 'done' } }]);
+  });
+
+  it.each([
+    [{ token: 'good' }, 'Bearer good'],
+    [{ userName: 'abc123/44:8A:5B:9C:70:93', password: 'ß' }, `Basic ${btoa('abc123/44:8A:5B:9C:70:93:\u00c3\u009f')}`],
+  ])('loads firmware with the credentials of the device: %j', async (credentials, header) => {
+    platform.shared = { fw_title: 'a', fw_version: '1', fw_size: 4, fw_checksum: 'f'.repeat(64) };
+    platform.firmware = Buffer.from('1234');
+    const folder = await mkdtemp(join(tmpdir(), 'socket-'));
+    create({ token: undefined, credentials }).onFirmware({
+      current: { title: 'a', version: '0' },
+      folder,
+      install: () => undefined,
+    });
+    await connect();
+    await until('it is given up', () => platform.states.filter(({ state }) => state === 'FAILED').length === 3, clock);
+    expect(platform.authorizations).toEqual([header, header, header]);
+    await rm(folder, { recursive: true });
   });
 });
