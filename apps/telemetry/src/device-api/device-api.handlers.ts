@@ -3,19 +3,25 @@ import { RpcClient } from '#messaging';
 import { Attributes } from '../attributes/attributes.service.ts';
 import { Commands } from '../commands/commands.service.ts';
 import { givenAttributes } from '../link/mqtt/given-attributes.ts';
-import type { MqttLink, ProvisioningHandler, TopicHandler } from '../link/mqtt/topic-handler.ts';
+import type {
+  Acknowledgement,
+  MqttLink,
+  ProvisioningHandler,
+  Published,
+  TopicHandler,
+} from '../link/mqtt/topic-handler.ts';
 import type { DeviceApiHandlers } from '../link/mqtt/topics.ts';
 import { Presence } from '../presence/presence.service.ts';
 import { attributesReply, parseAttributeRequest } from './attribute-payloads.ts';
 import { answerCall, SESSION_LIMITS } from './calls.ts';
 import { ClaimAnnouncements } from './claim-announcements.ts';
 import { parseClaim } from './claim-payload.ts';
-import { badPayload, jsonOf, objectOf } from './payload.ts';
+import { badPayload, jsonIfAny, jsonOf, objectOf, payloadOf } from './payload.ts';
 import { parseProvisioning } from './provisioning-payload.ts';
 import { replyTopicOf } from './reply-topic.ts';
 import { answerOf, numberOf, outcomeOf, type SessionLimits } from './rpc-payloads.ts';
 import { parseTelemetry } from './telemetry-payload.ts';
-import { TelemetryUploads, wordsOf } from './telemetry-uploads.ts';
+import { TelemetryUploads, wordsOf, type UploadReceipt } from './telemetry-uploads.ts';
 import { batchIdOf, uploadAcknowledgement } from './upload-acknowledgement.ts';
 
 /** A reply goes out beside the acknowledgement of what it replies to; a client that has gone meanwhile does not get it. */
@@ -49,48 +55,57 @@ export class DeviceApiTopics {
     };
   }
 
-  private readonly telemetry: TopicHandler = async (link, message) => {
+  private readonly telemetry: TopicHandler = (link, message) => {
     const { device } = link.principal;
-    const telemetry = parseTelemetry(jsonOf(message.payload));
+    const telemetry = parseTelemetry(jsonOf(message));
     const batchId = batchIdOf(message, telemetry.readings.length);
-    const receipt = await this.uploads.accept(link.principal, [{ device, telemetry }], batchId);
-    const [first] = receipt.rejected;
-    if (first) this.presence.note(device.id, { kind: 'refused', reason: wordsOf(first), topic: message.topic });
-    return uploadAcknowledgement(link, receipt);
+    const begun = this.uploads.begin(link.principal, { device, telemetry }, batchId);
+    if (!('durable' in begun)) return begun.then((receipt) => this.acknowledgement(link, message, receipt));
+    return { durable: begun.durable, answer: this.acknowledgement(link, message, begun.receipt) };
   };
 
-  private readonly reported: TopicHandler = async ({ principal }, { payload }) => {
-    const attributes = objectOf(jsonOf(payload), 'Attributes');
+  private acknowledgement(
+    { principal }: MqttLink,
+    { topic }: Published,
+    receipt: UploadReceipt,
+  ): Acknowledgement | undefined {
+    const [first] = receipt.rejected;
+    if (first) this.presence.note(principal.device.id, { kind: 'refused', reason: wordsOf(first), topic });
+    return uploadAcknowledgement(receipt);
+  }
+
+  private readonly reported: TopicHandler = async ({ principal }, message) => {
+    const attributes = objectOf(jsonOf(message), 'Attributes');
     if (Object.keys(attributes).length > 0) await this.attributes.report(principal.device, attributes);
   };
 
-  private readonly asked: TopicHandler = async (link, { topic, levels, payload }) => {
-    numberOf(levels[0], 'The id of a request');
-    const wanted = parseAttributeRequest(jsonOf(payload));
+  private readonly asked: TopicHandler = async (link, message) => {
+    numberOf(message.levels[0], 'The id of a request');
+    const wanted = parseAttributeRequest(jsonOf(message));
     const found = await this.attributes.read(link.principal.device.id, wanted);
-    const received = link.send(replyTopicOf(topic), JSON.stringify(attributesReply(found)));
+    const received = link.send(replyTopicOf(message.topic), JSON.stringify(attributesReply(found)));
     givenAttributes(link.kept).note(found.version, wanted.shared, received);
   };
 
-  private readonly called: TopicHandler = (link, { topic, levels, payload }) => {
-    numberOf(levels[0], 'The id of a request');
+  private readonly called: TopicHandler = (link, message) => {
+    numberOf(message.levels[0], 'The id of a request');
     const isGateway = link.principal.device.kind === 'gateway';
-    reply(link, replyTopicOf(topic), answerCall(jsonOf(payload), this.limits, isGateway));
+    reply(link, replyTopicOf(message.topic), answerCall(jsonOf(message), this.limits, isGateway));
     return Promise.resolve();
   };
 
-  private readonly answered: TopicHandler = ({ principal }, { levels, payload }) => {
-    const number = numberOf(levels[0], 'The id of a command');
-    return this.commands.answer(principal.device.id, { number }, outcomeOf(answerOf(payload)));
+  private readonly answered: TopicHandler = ({ principal }, message) => {
+    const number = numberOf(message.levels[0], 'The id of a command');
+    return this.commands.answer(principal.device.id, { number }, outcomeOf(answerOf(message)));
   };
 
-  private readonly claimed: TopicHandler = ({ principal }, { topic, payload }) => {
-    const claim = parseClaim(payload.length === 0 ? undefined : jsonOf(payload));
-    return this.claims.announce(principal.device, claim, topic);
+  private readonly claimed: TopicHandler = ({ principal }, message) => {
+    const claim = parseClaim(jsonIfAny(message));
+    return this.claims.announce(principal.device, claim, message.topic);
   };
 
   private readonly provision: ProvisioningHandler = async (client, payload) => {
-    const asked = parseProvisioning(jsonOf(payload), client.address);
+    const asked = parseProvisioning(jsonOf(payloadOf(payload)), client.address);
     const answer = await this.rpc.call('provisioning.selfProvision', asked);
     await client.send('/provision/response', JSON.stringify(answer));
   };

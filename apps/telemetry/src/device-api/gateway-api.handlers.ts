@@ -43,20 +43,20 @@ export class GatewayApiTopics {
     };
   }
 
-  private readonly connected: TopicHandler = async (link, { payload }) => {
-    const { device, type } = objectOf(jsonOf(payload), 'A connect');
+  private readonly connected: TopicHandler = async (link, message) => {
+    const { device, type } = objectOf(jsonOf(message), 'A connect');
     const profile = typeof type === 'string' && type !== '' ? type : undefined;
     await this.children.of(link).child(deviceNameOf(device), profile);
   };
 
-  private readonly disconnected: TopicHandler = (link, { payload }) => {
-    const { device } = objectOf(jsonOf(payload), 'A disconnect');
+  private readonly disconnected: TopicHandler = (link, message) => {
+    const { device } = objectOf(jsonOf(message), 'A disconnect');
     this.children.of(link).release(deviceNameOf(device));
     return Promise.resolve();
   };
 
   private readonly telemetry: TopicHandler = async (link, message) => {
-    const parsed = byDevice(jsonOf(message.payload), 'Telemetry').map(([name, items]) => {
+    const parsed = byDevice(jsonOf(message), 'Telemetry').map(([name, items]) => {
       if (!Array.isArray(items))
         throw badPayload(`The telemetry of "${name}" must be an array, this is ${nameOf(items)}.`);
       return { name, telemetry: parseTelemetry(items) };
@@ -69,11 +69,11 @@ export class GatewayApiTopics {
     const receipt = await this.uploads.accept(link.principal, uploads, batchIdOf(message, readings));
     receipt.rejected.push(...refused);
     this.note(link, message, receipt.rejected);
-    return uploadAcknowledgement(link, receipt);
+    return uploadAcknowledgement(receipt);
   };
 
   private readonly reported: TopicHandler = async (link, message) => {
-    const parsed = byDevice(jsonOf(message.payload), 'Attributes').map(([name, attributes]) => ({
+    const parsed = byDevice(jsonOf(message), 'Attributes').map(([name, attributes]) => ({
       name,
       attributes: objectOf(attributes, `The attributes of "${name}"`),
     }));
@@ -84,22 +84,22 @@ export class GatewayApiTopics {
     throwFirst(refused);
   };
 
-  private readonly asked: TopicHandler = async (link, { payload }) => {
-    const request = parseChildAttributeRequest(jsonOf(payload));
+  private readonly asked: TopicHandler = async (link, message) => {
+    const request = parseChildAttributeRequest(jsonOf(message));
     const device = await this.children.of(link).child(request.device);
     const found = await this.attributes.read(device.id, request.wanted);
     reply(link, 'v1/gateway/attributes/response', childAttributesReply(request, found));
   };
 
-  private readonly answered: TopicHandler = async (link, { payload }) => {
-    const { device, id, data } = objectOf(jsonOf(payload), 'An answer');
+  private readonly answered: TopicHandler = async (link, message) => {
+    const { device, id, data } = objectOf(jsonOf(message), 'An answer');
     const number = numberOf(typeof id === 'number' || typeof id === 'string' ? String(id) : undefined, '"id"');
     const child = await this.children.of(link).child(deviceNameOf(device));
     await this.commands.answer(child.id, { number }, outcomeOf(data ?? null));
   };
 
   private readonly claimed: TopicHandler = async (link, message) => {
-    const parsed = byDevice(jsonOf(message.payload), 'Claims').map(([name, claim]) => ({
+    const parsed = byDevice(jsonOf(message), 'Claims').map(([name, claim]) => ({
       name,
       claim: parseClaim(objectOf(claim, `The claim of "${name}"`)),
     }));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { payloadOf } from './payload.ts';
 import { answerOf, methodOf, numberOf, outcomeOf, sessionLimitsReply } from './rpc-payloads.ts';
 
 const BAD = expect.objectContaining({ code: 'BAD_PAYLOAD' });
@@ -18,7 +19,7 @@ describe('an answer to a command', () => {
     ['done', 'done'],
     ['', null],
   ])('%j is %j', (payload, answer) => {
-    expect(answerOf(Buffer.from(payload))).toEqual(answer);
+    expect(answerOf(payloadOf(Buffer.from(payload)))).toEqual(answer);
   });
 
   test('says that the command failed only where it is an error and nothing else', () => {

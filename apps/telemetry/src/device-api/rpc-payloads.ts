@@ -1,4 +1,5 @@
-import { badPayload, isObject, jsonOf, objectOf, type JsonObject } from './payload.ts';
+import type { Published } from '../link/mqtt/topic-handler.ts';
+import { badPayload, isObject, jsonIfAny, objectOf, type JsonObject } from './payload.ts';
 
 /** What became of a command, as its device says. */
 export type CommandOutcome = { ok: true; result: unknown } | { ok: false; error: string };
@@ -13,12 +14,11 @@ export function outcomeOf(answer: unknown): CommandOutcome {
 }
 
 /** The answer of a payload: JSON; what is not JSON is text; null if it is empty. */
-export function answerOf(payload: Buffer): unknown {
-  if (payload.length === 0) return null;
+export function answerOf(message: Pick<Published, 'payload' | 'text'>): unknown {
   try {
-    return jsonOf(payload);
+    return jsonIfAny(message) ?? null;
   } catch {
-    return payload.toString('utf8');
+    return message.text;
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { CodedError } from '#contracts';
-import { jsonOf } from './payload.ts';
+import { jsonOf, payloadOf } from './payload.ts';
 import { parseTelemetry } from './telemetry-payload.ts';
 
 const TS = 1_700_000_000_000;
@@ -109,12 +109,16 @@ describe('telemetry', () => {
   );
 
   test('is taken however deep a value is nested', () => {
-    const deep = jsonOf(Buffer.from(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`));
+    const deep = jsonOf(payloadOf(Buffer.from(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)));
     expect(readings(deep)).toHaveLength(1);
   });
 });
 
 describe('a payload', () => {
+  test('may have U+FFFD, and a byte order mark', () => {
+    expect(jsonOf(payloadOf(Buffer.from('\ufeff{"a":"\ufffd"}')))).toEqual({ a: '\ufffd' });
+  });
+
   test.each([
     ['nothing', Buffer.alloc(0)],
     ['no JSON', Buffer.from('{a: 1}')],
@@ -122,6 +126,6 @@ describe('a payload', () => {
     ['no UTF-8', Buffer.from([0x22, 0xc3, 0x28, 0x22])],
     ['NaN', Buffer.from('{"a":NaN}')],
   ])('of %s is refused', (_, payload) => {
-    expect(() => jsonOf(payload)).toThrow(CodedError);
+    expect(() => jsonOf(payloadOf(payload))).toThrow(CodedError);
   });
 });

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CodedError, LIMITS, type DevicePrincipal, type DeviceRef, type ErrorCode } from '#contracts';
+import { CodedError, LIMITS, type DevicePrincipal, type DeviceRef, type ErrorCode, type Receipt } from '#contracts';
 import { Firmware } from '../firmware/firmware.service.ts';
 import { Ingest } from '../ingest/ingest.ts';
 import { IngestLimits } from '../ingest/ingest-limits.ts';
@@ -28,6 +28,12 @@ export interface UploadReceipt {
   rejected: UploadRejection[];
 }
 
+/** Telemetry that is on its way: the receipt holds once it is durable. */
+export interface BegunUpload {
+  durable: Promise<void>;
+  receipt: UploadReceipt;
+}
+
 /** Takes telemetry of ThingsBoard's device API, whatever door it came through. */
 @Injectable()
 export class TelemetryUploads {
@@ -38,40 +44,69 @@ export class TelemetryUploads {
   ) {}
 
   /**
-   * Resolves once everything that can be kept is durable. Throws what ingestion throws, when all of it may be sent again: readings
+   * Takes the telemetry of devices; durable once it resolves. Throws what ingestion throws, when all of it may be sent again: readings
    * without a time get the same one again under the same `batchId`.
    */
   async accept(principal: DevicePrincipal, uploads: readonly Upload[], batchId?: string): Promise<UploadReceipt> {
-    const batches = uploads.flatMap((upload) => batchesOf(upload));
+    const receipts = await allOf(
+      uploads.flatMap(batchesOf).map((batch) => this.acceptBatch(principal, batch, batchId)),
+    );
+    for (const upload of uploads) this.tellFirmware(upload);
+    return {
+      accepted: receipts.reduce((sum, { accepted }) => sum + accepted, 0),
+      rejected: receipts.flatMap(({ rejected }) => rejected),
+    };
+  }
+
+  /**
+   * As {@link accept}, for the telemetry of one device: what is one batch, as nearly all is, is on its way when this returns, with a promise
+   * that it shares with others; the receipt holds once that resolves.
+   */
+  begin(principal: DevicePrincipal, upload: Upload, batchId?: string): BegunUpload | Promise<UploadReceipt> {
+    const { readings } = upload.telemetry;
+    if (readings.length === 0 || readings.length > LIMITS.batchReadings)
+      return this.accept(principal, [upload], batchId);
+    const begun = this.counted(() => this.ingest.begin(principal, readings, batchId));
+    if (!('durable' in begun)) return begun.then((receipt) => uploadReceipt(upload.device, readings, receipt));
+    this.tellFirmware(upload);
+    return { durable: begun.durable, receipt: uploadReceipt(upload.device, readings, begun.receipt) };
+  }
+
+  private async acceptBatch(principal: DevicePrincipal, batch: Batch, batchId?: string): Promise<UploadReceipt> {
+    const { device, readings } = batch;
     try {
-      const receipts = await allOf(batches.map((batch) => this.acceptBatch(principal, batch, batchId)));
-      for (const { device, telemetry } of uploads) {
-        if (telemetry.firmware) this.firmware.reported(device, telemetry.firmware);
-      }
-      return {
-        accepted: receipts.reduce((sum, { accepted }) => sum + accepted, 0),
-        rejected: receipts.flatMap(({ rejected }) => rejected),
-      };
+      return uploadReceipt(device, readings, await this.ingest.accept({ ...principal, device }, readings, batchId));
     } catch (thrown) {
       this.limits.countRefusal(thrown);
       throw thrown;
     }
   }
 
-  private async acceptBatch(principal: DevicePrincipal, batch: Batch, batchId?: string): Promise<UploadReceipt> {
-    const { device, readings } = batch;
-    const { accepted, rejected } = await this.ingest.accept({ ...principal, device }, readings, batchId);
-    return {
-      accepted,
-      rejected: rejected.map(({ index, code, message }) => ({
-        device: device.name,
-        key: keyOfSensor(readings[index]?.sensor ?? ''),
-        code,
-        message,
-      })),
-    };
+  private counted<T>(begin: () => T): T {
+    try {
+      return begin();
+    } catch (thrown) {
+      this.limits.countRefusal(thrown);
+      throw thrown;
+    }
+  }
+
+  private tellFirmware({ device, telemetry: { firmware } }: Upload): void {
+    if (firmware) this.firmware.reported(device, firmware);
   }
 }
+
+const uploadReceipt = (
+  { name }: DeviceRef,
+  readings: readonly UploadedReading[],
+  { accepted, rejected }: Receipt,
+): UploadReceipt => ({
+  accepted,
+  rejected: rejected.map(({ index, code, message }) => {
+    const key = keyOfSensor(readings[index]?.sensor ?? '');
+    return { device: name, key, code, message };
+  }),
+});
 
 /** As many readings of one device as ingestion takes at a time. */
 interface Batch {
