@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { waitUntil } from '#testing';
 import { startHouse, type StartedHouse, type TestDevice } from './started-house.ts';
@@ -206,6 +207,33 @@ describe('a device that speaks the device API over HTTP', () => {
       status: 404,
       body: { code: 'FIRMWARE_NOT_ASSIGNED' },
     });
+  });
+
+  test('loads its firmware as a whole and in chunks', async () => {
+    const { id, token } = await house.newDevice();
+    const file = randomBytes(10_000);
+    const uploaded = await fetch(`${house.url}/api/firmware?title=t&version=1`, {
+      method: 'POST',
+      headers: { Authorization: house.authorization, 'Content-Type': 'application/octet-stream' },
+      body: file,
+    });
+    const { id: packageId } = (await uploaded.json()) as { id: string };
+    await house.asAdmin(`PUT /api/devices/${id}/firmware`, { package: packageId });
+    const load = async (query: string): Promise<Buffer> => {
+      const response = await fetch(`${house.url}/api/v1/${token}/firmware?title=t&version=1${query}`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-disposition')).toContain('attachment');
+      return Buffer.from(await response.arrayBuffer());
+    };
+    expect(await load('')).toEqual(file);
+    const chunks = [];
+    for (const chunk of [0, 1, 2, 3]) chunks.push(await load(`&size=4096&chunk=${String(chunk)}`));
+    expect(chunks.map(({ length }) => length)).toEqual([4_096, 4_096, 1_808, 0]);
+    expect(Buffer.concat(chunks)).toEqual(file);
+    for (const query of ['', 'title=t', 'title=t&version=2', 'title=t&version=1&size=x']) {
+      expect((await house.call(`GET /api/v1/${token}/firmware?${query}`)).status).toBe(400);
+    }
+    expect((await house.call(`GET /api/v1/${token}/software?title=t&version=1`)).status).toBe(404);
   });
 
   test('counts as online from what it sends', async () => {

@@ -32,6 +32,16 @@ client.subscribe_to_all_attributes(on_attributes)
 client.connect()
 wait_until(client.is_connected, 'it is connected')
 wait_until(lambda: client.rate_limits_received, 'it has its limits')
+
+if os.environ.get('FIRMWARE'):
+    client.get_firmware_update()
+    title = told('FIRMWARE')
+    say('ready')
+    while client.current_firmware_info['fw_state'] != 'UPDATED':
+        time.sleep(0.05)
+    say('firmware', {'bytes': os.path.getsize(title), 'version': client.current_firmware_info['current_fw_version']})
+    go_on()
+
 say('limits', {'payload': client.max_payload_size, 'inflight': client._client._max_inflight_messages})
 
 now = int(time.time() * 1000)
@@ -56,10 +66,4 @@ say('reply', replies[0])
 say('claimed', client.claim('a secret', 60000).get())
 say('ready')
 
-if os.environ.get('FIRMWARE'):
-    client.get_firmware_update()
-    title = told('FIRMWARE')
-    while client.current_firmware_info['fw_state'] != 'UPDATED':
-        time.sleep(0.05)
-    say('firmware', {'bytes': os.path.getsize(title), 'version': client.current_firmware_info['current_fw_version']})
 go_on()
