@@ -126,6 +126,7 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     MONGODB_URL: `${mongodb.url}/readings`,
     MQTT_PROXY_PROTOCOL: 'on',
   };
+  const mqttListen = `127.0.0.1:${await freePort()}`;
   const mqttPorts = [String(await freePort()), String(await freePort())];
   const definitions: Record<string, { app: string; env: Environment }> = {
     auth: {
@@ -133,7 +134,10 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
       env: { DATABASE_URL: await databaseUrl(), ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password },
     },
     'device-registry': { app: 'device-registry', env: { DATABASE_URL: registryDatabase } },
-    provisioning: { app: 'provisioning', env: { DATABASE_URL: await databaseUrl() } },
+    provisioning: {
+      app: 'provisioning',
+      env: { DATABASE_URL: await databaseUrl(), MQTT_PUBLIC_ADDRESS: mqttListen },
+    },
     'telemetry-1': { app: 'telemetry', env: { ...telemetry, MQTT_PORT: mqttPorts[0] } },
     'telemetry-2': { app: 'telemetry', env: { ...telemetry, MQTT_PORT: mqttPorts[1] } },
   };
@@ -145,7 +149,7 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
     }),
   );
   const addressesOf = (app: string) => started.filter((service) => service.app === app).map(({ address }) => address);
-  const nginx = await startGateway({
+  const nginx = await startGateway(mqttListen, {
     auth: addressesOf('auth'),
     'device-registry': addressesOf('device-registry'),
     provisioning: addressesOf('provisioning'),
@@ -156,7 +160,7 @@ export async function startSuite(environment: Environment = {}): Promise<SuiteHo
   return {
     url: nginx.url,
     replicas: addressesOf('telemetry').map((address) => `http://${address}`),
-    mqttUrl: nginx.mqttUrl,
+    mqttUrl: `mqtt://${mqttListen}`,
     admin,
     deviceKeys,
     secrets: new Set([admin.password, secretKey, ...Object.values(deviceKeys)]),
@@ -191,13 +195,13 @@ const startService = (name: string, app: string, port: number, env: Environment,
   });
 
 async function startGateway(
+  mqttListen: string,
   upstreams: Parameters<typeof renderNginx>[0]['upstreams'],
-): Promise<Nginx & { mqttUrl: string }> {
+): Promise<Nginx> {
   const { path: dir } = await tempDir();
-  const [port, mqttPort] = [await freePort(), await freePort()];
-  const mqttListen = `127.0.0.1:${mqttPort}`;
+  const port = await freePort();
   const configText = renderNginx({ listen: `127.0.0.1:${port}`, mqttListen, upstreams, tempDir: dir });
-  return { ...(await startNginx({ port, dir, configText })), mqttUrl: `mqtt://${mqttListen}` };
+  return startNginx({ port, dir, configText });
 }
 
 const gatewayLog = async (nginx: Nginx): Promise<string> =>

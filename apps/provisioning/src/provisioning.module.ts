@@ -32,7 +32,12 @@ import { Pairing } from './pairing/pairing.service.ts';
 import { KeyUses } from './provisioning-keys/key-uses.ts';
 import { ProvisioningKeysController } from './provisioning-keys/provisioning-keys.controller.ts';
 import { ProvisioningKeys } from './provisioning-keys/provisioning-keys.service.ts';
-import { MQTT_PUBLIC_ADDRESS, MqttAddressController } from './mqtt-address/mqtt-address.controller.ts';
+import {
+  MQTT_ADDRESS,
+  MqttAddressController,
+  REGISTERED_PORT,
+  type MqttAddress,
+} from './mqtt-address/mqtt-address.controller.ts';
 import { AddressRate } from './rate/address-rate.ts';
 import { RateGuard } from './rate/rate.guard.ts';
 import { PROVISIONING_SCHEMA } from './schema.ts';
@@ -48,7 +53,8 @@ import { ZeroTouch } from './zero-touch/zero-touch.service.ts';
 /** Every way a device gets in. */
 @Module({})
 export class ProvisioningModule {
-  static register(config: ProvisioningConfig): DynamicModule {
+  /** @param mqttPort The port of MQTT on the host that devices ask. */
+  static register(config: ProvisioningConfig, mqttPort = REGISTERED_PORT): DynamicModule {
     return {
       module: ProvisioningModule,
       imports: [
@@ -77,7 +83,10 @@ export class ProvisioningModule {
         ExactErrors,
         { provide: DeviceKeys, useFactory: () => deviceKeys(config) },
         { provide: ONLY_KNOWN, useValue: config.DEVICE_REGISTRATION === 'known' },
-        { provide: MQTT_PUBLIC_ADDRESS, useValue: config.MQTT_PUBLIC_ADDRESS },
+        {
+          provide: MQTT_ADDRESS,
+          useValue: { publicAddress: config.MQTT_PUBLIC_ADDRESS, port: mqttPort } satisfies MqttAddress,
+        },
         Jobs,
         JobStore,
         JobQueue,

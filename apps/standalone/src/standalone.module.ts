@@ -23,7 +23,10 @@ export class StandaloneModule {
         AccessModule,
         AuthModule.register({ ...config, SECRET_KEY, DATABASE_URL: database('auth'), FIRST_ADMIN: 'generate' }),
         RegistryModule.register({ ...config, SECRET_KEY, DATABASE_URL: database('registry') }),
-        ProvisioningModule.register({ ...config, DATABASE_URL: database('provisioning') }),
+        ProvisioningModule.register(
+          { ...config, DATABASE_URL: database('provisioning') },
+          config.MQTT_PORT === null || config.MQTT_PORT === 0 ? undefined : config.MQTT_PORT,
+        ),
         TelemetryModule.register(config, {
           kind: 'files',
           folder: folder.path,

@@ -7,11 +7,19 @@ import { CodedError } from '#contracts';
 import { Public } from '#platform';
 import { Refused } from '../uuid-request/result-codes.ts';
 
-/** Injection symbol: where devices reach MQTT, `host:port`; undefined for the port of MQTT on the host that was asked. */
-export const MQTT_PUBLIC_ADDRESS = Symbol('MQTT_PUBLIC_ADDRESS');
+/** Injection symbol of the {@link MqttAddress}. */
+export const MQTT_ADDRESS = Symbol('MQTT_ADDRESS');
 
 /** The port that is registered for MQTT. */
-const MQTT_PORT = 1_883;
+export const REGISTERED_PORT = 1_883;
+
+/** Where devices reach MQTT. */
+export interface MqttAddress {
+  /** `host:port`; undefined for the host that was asked. */
+  publicAddress: string | undefined;
+  /** The port on that host. */
+  port: number;
+}
 
 const Address = z.object({ c: z.literal('OK'), ip: z.string() }).meta({ id: 'MqttAddress' });
 type Address = z.output<typeof Address>;
@@ -23,7 +31,7 @@ type Address = z.output<typeof Address>;
 export class MqttAddressController {
   constructor(
     @Inject(DeviceCredentials) private readonly credentials: DeviceCredentials,
-    @Inject(MQTT_PUBLIC_ADDRESS) private readonly address: string | undefined,
+    @Inject(MQTT_ADDRESS) private readonly address: MqttAddress,
   ) {}
 
   @Get()
@@ -44,6 +52,7 @@ export class MqttAddressController {
       throw new CodedError('UNAUTHENTICATED', 'Send "Authorization: Bearer <token>" with the token of a device.');
     }
     await this.credentials.verify(presented);
-    return { c: 'OK', ip: this.address ?? `${request.hostname}:${String(MQTT_PORT)}` };
+    const { publicAddress, port } = this.address;
+    return { c: 'OK', ip: publicAddress ?? `${request.hostname}:${String(port)}` };
   }
 }
