@@ -449,6 +449,42 @@ function commandsSuite(ground: () => Promise<Ground>): void {
     stop();
   });
 
+  test('while the database is away nothing is sent, and a device that answers is to answer again', async () => {
+    const link = linkOf(here, silence).open();
+    const { store } = here;
+    const [keep, step] = [store.keep.bind(store), store.step.bind(store)];
+    const away = () => Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
+    store.keep = away;
+    await expect(here.send(device, {})).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(link.got).toEqual([]);
+    store.keep = keep;
+    const waiting = here.send(device, { timeoutMs: 60_000 });
+    await waitUntil(() => link.got.length === 1, { what: 'it is sent' });
+    const id = link.got[0]?.id ?? '';
+    const outcome = { ok: true, result: 'kept' } as const;
+    store.step = away;
+    await expect(here.commands.answer(device, { id }, outcome)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    store.step = step;
+    await here.commands.answer(device, { id }, outcome);
+    expect(await waiting).toMatchObject({ status: 'succeeded', result: 'kept' });
+  });
+
+  test('what could not be looked for is looked for again, and sent', async () => {
+    const { id } = await there.send(device, { params: 1, persist: true });
+    const { store } = here;
+    const waitingFor = store.waitingFor.bind(store);
+    let failed = 0;
+    store.waitingFor = () => {
+      failed += 1;
+      return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
+    };
+    const link = linkOf(here, echo).open();
+    await waitUntil(() => failed > 0, { what: 'the database was found to be away' });
+    store.waitingFor = waitingFor;
+    await waitUntil(async () => (await statusOf(id)) === 'succeeded', { what: 'it is answered' });
+    expect(link.got.map((command) => command.id)).toEqual([id]);
+  });
+
   test('deletes commands that ended long ago, and those of a device that is no more', async () => {
     const long = Date.now() - 40 * 86_400_000;
     const row = newCommand({ createdAt: new Date(long), id: uuidAt(long) });
