@@ -262,6 +262,21 @@ describe('packages of firmware', () => {
       expect(await view()).toMatchObject({ state: 'updated', error: null, bytes: 200_000 });
     });
 
+    test('are told of again when they are assigned again after a failure', async () => {
+      const own = await house.newDevice();
+      const version = async () => (await house.asAdmin(`GET /api/devices/${own.id}/attributes/versions`))['version'];
+      const assign = () => house.asAdmin(`PUT /api/devices/${own.id}/firmware`, { package: assigned.id });
+      await assign();
+      await assign();
+      expect(await version()).toBe(1);
+      await house.call(`POST /api/v1/${own.token}/telemetry`, { fw_state: 'FAILED' });
+      await waitUntil(async () => (await view(own))?.['state'] === 'failed', { what: 'it has failed' });
+      await assign();
+      expect(await view(own)).toMatchObject({ state: 'queued', error: null });
+      expect(await version()).toBe(2);
+      await house.asAdmin(`DELETE /api/devices/${own.id}`);
+    });
+
     test('are replaced and taken away, and in use until then', async () => {
       const later = await newPackage(randomBytes(10));
       expect(await asAdmin(`DELETE /api/firmware/${assigned.id}`)).toMatchObject({

@@ -180,6 +180,9 @@ describe('the twin of a device', () => {
     });
     await client.subscribeAsync('v1/devices/me/attributes', { qos: 1 });
     expect(await told).toMatchObject({ fw_title: 'Boiler', fw_version: '7', fw_size: 1_000 });
+    const stateOf = async () =>
+      ((await house.asAdmin(`GET /api/devices/${one.id}/firmware`)) as unknown as Json[])[0]?.['state'];
+    await waitUntil(async () => (await stateOf()) === 'initiated', { what: 'it is known that the device was told' });
     const view = () => house.asAdmin(`GET /api/firmware/rollouts/${rollout.id}`);
     await waitUntil(async () => (await view())['assigned'] === 3, { what: 'all devices have it' });
     for (const { token } of devices) {

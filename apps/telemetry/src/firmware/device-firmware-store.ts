@@ -84,7 +84,8 @@ export class DeviceFirmwareStore {
 
   /**
    * A rollout that goes on gives its package to a device, unless the device has it, or something that was assigned after the rollout
-   * began. For a part of a transaction that holds the rollout and the package.
+   * began. For a part of a transaction that holds the rollout and the package. Throws `ATTRIBUTES_TOO_LARGE` for a device that has no room
+   * for the attributes of the package, having written nothing.
    */
   async assignByRollout(
     manager: EntityManager,
@@ -179,6 +180,8 @@ export class DeviceFirmwareStore {
       by,
     }: { deviceId: string; package: PackageEntity; rolloutId: string | null; by: string | null },
   ): Promise<Assignment> {
+    const again = before?.packageId === of.id;
+    const written = await this.attributes.writeWithin(manager, deviceId, packageAttributes(of), { by, again });
     const leftRollout = before && (await leaveRollout(manager, before));
     const now = new Date(this.now());
     const row: DeviceFirmwareEntity = {
@@ -194,8 +197,6 @@ export class DeviceFirmwareStore {
     };
     if (before) await manager.update(DeviceFirmwareEntity, { deviceId, kind: of.kind }, row);
     else await manager.insert(DeviceFirmwareEntity, row);
-    const again = before?.packageId === of.id;
-    const written = await this.attributes.writeWithin(manager, deviceId, packageAttributes(of), { by, again });
     return { deviceId, view: firmwareView({ row, package: of }), written, leftRollout };
   }
 

@@ -49,11 +49,14 @@ export class Firmware {
   }
 
   /**
-   * A part of a package's file: fewer bytes at its end, none past it.
+   * A part of a package's file: fewer bytes at its end, none past it. Throws `NOT_FOUND` for a package that is gone.
    * @param deviceId Who loads it: what it has loaded is counted.
    */
   async chunk(packageId: string, offset: number, length: number, deviceId?: string): Promise<Buffer> {
     const bytes = await this.packages.read(packageId, offset, length);
+    if (bytes.length === 0 && (await this.packages.find(packageId)) === null) {
+      throw new CodedError('NOT_FOUND', `There is no package ${packageId} any more.`);
+    }
     if (deviceId !== undefined && bytes.length > 0) this.loaded.note(deviceId, packageId, offset + bytes.length);
     return bytes;
   }

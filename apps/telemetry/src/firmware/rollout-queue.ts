@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
-import type { DeviceRef } from '#contracts';
-import { CLOCK, type Clock } from '#platform';
+import { CodedError, type DeviceRef } from '#contracts';
+import { CLOCK, LOGGER, type Clock, type Log } from '#platform';
 import { inTransaction, sharedLock } from '#sql';
 import { TELEMETRY } from '../data-source-name.ts';
 import { DeviceFirmwareStore, type Assignment } from './device-firmware-store.ts';
@@ -27,6 +27,7 @@ export class RolloutQueue {
     @Inject(PackageStore) private readonly packages: PackageStore,
     @Inject(ROLLOUT_HOLDER) private readonly holder: string,
     @Inject(CLOCK) private readonly now: Clock,
+    @Inject(LOGGER) private readonly log: Log,
   ) {}
 
   /** The rollout that has waited longest, held from now on; null if there is none that nobody holds. */
@@ -100,7 +101,9 @@ export class RolloutQueue {
       if (!held) return [];
       const assignments: Assignment[] = [];
       for (const deviceId of deviceIds) {
-        const assignment = await this.devices.assignByRollout(manager, deviceId, rollout, held);
+        const assignment = await this.devices
+          .assignByRollout(manager, deviceId, rollout, held)
+          .catch((error: unknown) => this.leftOut(deviceId, rollout, error));
         if (assignment) assignments.push(assignment);
       }
       if (assignments.length > 0 && rollout.state === 'done') {
@@ -108,6 +111,13 @@ export class RolloutQueue {
       }
       return assignments;
     });
+  }
+
+  /** A device that has no room for the package's attributes does not keep the others waiting. */
+  private leftOut(deviceId: string, { id }: RolloutEntity, error: unknown): null {
+    if (!(error instanceof CodedError)) throw error;
+    this.log.warn({ deviceId, rolloutId: id, code: error.code }, `a device is left out of a rollout: ${error.message}`);
+    return null;
   }
 
   private held(id: string): { id: string; leaseHolder: string } {

@@ -7,7 +7,7 @@ import { inTransaction, keysetPage, rowLock } from '#sql';
 import { TELEMETRY } from '../data-source-name.ts';
 import { DeviceFirmwareEntity, RolloutEntity } from './firmware.entity.ts';
 import { NOT_BEGUN } from './firmware-reports.ts';
-import { countsOf, type RolloutCounts } from './rollout-view.ts';
+import { countsOf, NO_DEVICES, type RolloutCounts } from './rollout-view.ts';
 
 const NEWEST_FIRST = { sort: '-id', property: 'id', descending: true } as const;
 /** Devices that are read at a time. */
@@ -52,14 +52,26 @@ export class RolloutStore {
   }
 
   async counts(rollout: RolloutEntity): Promise<RolloutCounts> {
+    const [counts] = await this.countsOfAll([rollout]);
+    return counts ?? NO_DEVICES;
+  }
+
+  /** The counts of rollouts, in their order. */
+  async countsOfAll(rollouts: readonly RolloutEntity[]): Promise<RolloutCounts[]> {
+    if (rollouts.length === 0) return [];
     const rows = await this.manager
       .createQueryBuilder(DeviceFirmwareEntity, 'device')
-      .select('device.state', 'state')
+      .select('device.rolloutId', 'rollout')
+      .addSelect('device.state', 'state')
       .addSelect('COUNT(*)', 'devices')
-      .where('device.rolloutId = :id', { id: rollout.id })
-      .groupBy('device.state')
-      .getRawMany<{ state: DeviceFirmwareEntity['state']; devices: number }>();
-    return countsOf(rollout, new Map(rows.map(({ state, devices }) => [state, Number(devices)])));
+      .where('device.rolloutId IN (:...ids)', { ids: rollouts.map(({ id }) => id) })
+      .groupBy('device.rolloutId')
+      .addGroupBy('device.state')
+      .getRawMany<{ rollout: string; state: DeviceFirmwareEntity['state']; devices: number }>();
+    return rollouts.map((rollout) => {
+      const own = rows.filter((row) => row.rollout === rollout.id);
+      return countsOf(rollout, new Map(own.map(({ state, devices }) => [state, Number(devices)])));
+    });
   }
 
   /** Gives a larger share. Throws `ROLLOUT_ENDED`, and `CONFLICT` for a smaller one. */

@@ -8,6 +8,8 @@ export type RolloutCounts = Pick<RolloutView, 'assigned' | 'inProgress' | 'updat
   ended: number;
 };
 
+export const NO_DEVICES: RolloutCounts = { assigned: 0, inProgress: 0, updated: 0, failed: 0, ended: 0 };
+
 /** Counts of a rollout: devices that have its package by state, and those that were given another one since. */
 export function countsOf(
   { leftUpdated, leftFailed, leftOther }: Pick<RolloutEntity, 'leftUpdated' | 'leftFailed' | 'leftOther'>,

@@ -112,7 +112,7 @@ class Replica {
     const reports = new ReportQueue(log);
     this.firmware = new Firmware(packages, this.store, loaded, telling, reports);
     this.uploads = new PackageUploads(packages, 1_000_000, now);
-    this.queue = new Queue(dataSource, this.store, packages, uuid7(), now);
+    this.queue = new Queue(dataSource, this.store, packages, uuid7(), now, log);
     this.rollouts = new Rollouts(this.rolloutStore, new Packages(packages), progress, waker, registry, now);
     const { queue, store, rolloutStore, links } = this;
     this.parts = [
@@ -282,6 +282,16 @@ function rolloutsSuite(open: () => Promise<DataSource[]>): void {
     });
     expect(seen.at(-1)?.message).toMatch(/3 of 5 devices/);
     unsubscribe();
+  });
+
+  test('a device without room for the attributes of the package is left out, and keeps nobody waiting', async () => {
+    const replica = newReplica();
+    const devices = registry.add(profile, 5);
+    const full = Object.fromEntries(Array.from({ length: 998 }, (_, index) => [`k${String(index)}`, index]));
+    await replica.attributes.write(devices[1]?.id ?? '', { client: full }, { by: null });
+    const rollout = await start(replica);
+    expect(await settled(replica, rollout.id)).toMatchObject({ assigned: 4 });
+    expect(await having(replica, devices.slice(1, 2))).toEqual([]);
   });
 
   test('few failures do not stop it, and it is done once every device has ended', async () => {

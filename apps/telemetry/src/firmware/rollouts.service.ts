@@ -8,7 +8,7 @@ import { customerOf, Packages } from './packages.service.ts';
 import { RolloutProgress } from './rollout-progress.ts';
 import { RolloutStore } from './rollout-store.ts';
 import { RolloutWaker } from './rollout-waker.ts';
-import { rolloutView } from './rollout-view.ts';
+import { NO_DEVICES, rolloutView } from './rollout-view.ts';
 
 /** Rollouts, as administrators and operators see them: operators those of their customer, to its devices. */
 @Injectable()
@@ -24,8 +24,8 @@ export class Rollouts {
 
   /** Throws `NOT_FOUND` for a package that the caller may not use, `INVALID_INPUT` for a profile that is not there. */
   async start(caller: UserPrincipal, body: RolloutBody): Promise<RolloutView> {
-    const customerId = customerOf(caller);
-    const { id: packageId, kind } = await this.packages.get(caller, body.package);
+    const callersCustomer = customerOf(caller);
+    const { id: packageId, kind, customerId: packagesCustomer } = await this.packages.get(caller, body.package);
     if ((await this.rpc.call('registry.profiles.get', { id: body.profile })) === null) {
       throw invalidInput('/profile', 'there is no such device profile');
     }
@@ -35,7 +35,7 @@ export class Rollouts {
       packageId,
       kind,
       profileId: body.profile,
-      customerId,
+      customerId: callersCustomer ?? packagesCustomer,
       percent: body.percent,
       stopPercent: body.stopPercent,
       stopAfter: body.stopAfter,
@@ -60,7 +60,8 @@ export class Rollouts {
 
   async list(caller: UserPrincipal, query: RolloutQuery): Promise<Page<RolloutView>> {
     const { items, nextCursor } = await this.store.page(caller, query);
-    return { items: await Promise.all(items.map((rollout) => this.viewOf(rollout))), nextCursor };
+    const counts = await this.store.countsOfAll(items);
+    return { items: items.map((rollout, index) => rolloutView(rollout, counts[index] ?? NO_DEVICES)), nextCursor };
   }
 
   /** Throws `NOT_FOUND`. */
