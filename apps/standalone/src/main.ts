@@ -6,7 +6,6 @@ import { configOrExit, createLogger, runService } from '#platform';
 import { banner } from './banner.ts';
 import { readStandaloneConfig, USAGE, type StandaloneConfig } from './config.ts';
 import { DataFolder, DataFolderError } from './data-folder.ts';
-import { DEMO_DEVICES, startDemo } from './demo.ts';
 import { StandaloneModule } from './standalone.module.ts';
 
 const given = configOrExit(() => readStandaloneConfig(process.argv.slice(2), process.env));
@@ -20,18 +19,19 @@ async function start(config: StandaloneConfig): Promise<void> {
   const app = await runService({ name: 'fieldline', module, config, logger, rpc: rpcServer });
   const { port } = app.getHttpServer().address() as { port: number };
   const url = `http://localhost:${String(port)}`;
-  const demo = config.demo && config.DEBUG_PROVISIONING;
+  // What simulates devices is a sixteenth of the memory: it is there where it is used.
+  const demo = config.demo && config.DEBUG_PROVISIONING ? await import('./demo.ts') : undefined;
   process.stdout.write(
     banner({
       url,
       mqtt: mqttOf(app.get(MqttListeners, { strict: false })),
       dataFolder: folder.path,
       admin: await app.get(FirstAdministrator, { strict: false }).ensure(),
-      demoDevices: demo ? DEMO_DEVICES : 0,
+      demoDevices: demo?.DEMO_DEVICES ?? 0,
       debugProvisioning: config.DEBUG_PROVISIONING,
     }),
   );
-  if (demo) await startDemo(url, logger);
+  await demo?.startDemo(url, logger);
 }
 
 /** Where devices reach MQTT, or why they do not. */

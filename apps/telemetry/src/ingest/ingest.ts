@@ -16,7 +16,7 @@ export interface IngestPorts {
   home(principal: Principal): Promise<DeviceRef>;
   /** Tells viewers; called once the entry is durable. */
   tell(entry: WrittenEntry): void;
-  /** Readings of the device are durable; called for every batch, and must not take time. */
+  /** Readings of the device, or that it sent for others, are durable; called for every batch, and must not take time. */
   heard(device: DeviceRef): void;
   /** Counts what came in. */
   count(accepted: number, rejected: readonly Rejection[]): void;
@@ -97,6 +97,8 @@ export class Ingest {
   private async beginSplit(given: GivenBatch): Promise<Receipt> {
     const { durable, receipt } = this.append(given, await this.split(given.principal, given.batch));
     await durable;
+    const { principal } = given;
+    if (principal.kind === 'device' && receipt.accepted > 0) this.ports.heard(principal.device);
     return receipt;
   }
 
