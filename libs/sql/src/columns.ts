@@ -10,8 +10,6 @@ export const column = {
   double: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'double', ...options }),
   boolean: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'boolean', ...options }),
   json: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'json', ...options }),
-  /** Text of up to 65,535 bytes of UTF-8. */
-  longText: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'text', ...options }),
   /** Any JSON value of up to 65,535 bytes, exactly as it was given: the order of fields, and texts and numbers that stand alone. */
   document: (options: ColumnOptions = {}): ColumnOptions => ({ type: 'text', transformer: AS_DOCUMENT, ...options }),
   /** A Buffer of up to 65,535 bytes. */
@@ -68,11 +66,6 @@ export const tableColumn = {
   json: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
     name,
     type: 'json',
-    ...options,
-  }),
-  longText: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({
-    name,
-    type: 'text',
     ...options,
   }),
   document: (name: string, options: Partial<TableColumnOptions> = {}): TableColumnOptions => ({

@@ -39,6 +39,12 @@ class Shelf {
 
   @Column(column.json({ nullable: true }))
   notes: { deep: (number | string | boolean | null)[] } | null;
+
+  @Column(column.document({ nullable: true }))
+  motto: NonNullable<unknown> | null;
+
+  @Column(column.blob({ nullable: true }))
+  photo: Buffer | null;
 }
 
 @Entity('books')
@@ -66,6 +72,8 @@ class Shelves1700000000000 implements MigrationInterface {
           tableColumn.boolean('open'),
           tableColumn.time('built_at', { isNullable: true }),
           tableColumn.json('notes', { isNullable: true }),
+          tableColumn.document('motto', { isNullable: true }),
+          tableColumn.blob('photo', { isNullable: true }),
         ],
         indices: [new TableIndex({ name: 'uq_shelves_label', columnNames: ['label'], isUnique: true })],
       }),
@@ -119,6 +127,8 @@ const shelf = (id: number, more: Partial<Shelf> = {}): Shelf => ({
   open: false,
   builtAt: null,
   notes: null,
+  motto: null,
+  photo: null,
   ...more,
 });
 
@@ -157,6 +167,25 @@ function sqlSuite(newDatabaseUrl: () => Promise<string>): void {
     await shelves().insert(stored);
     expect({ ...(await shelves().findOneByOrFail({ id: 1 })) }).toEqual(stored);
     expect(await shelves().countBy({ builtAt: new Date('2026-03-29T01:30:00.123Z'), open: true })).toBe(1);
+  });
+
+  test.each(['text', '"', '', 0, false, 12.5, [null], { b: 1, a: { z: [], y: 'ü' } }, '{"a":1}'])(
+    'gives back %j alone exactly, with its fields in their order',
+    async (motto) => {
+      await dataSource.manager.insert(Shelf, shelf(30, { motto }));
+      const found = await dataSource.manager.findOneByOrFail(Shelf, { id: 30 });
+      expect(JSON.stringify(found.motto)).toBe(JSON.stringify(motto));
+      await dataSource.manager.delete(Shelf, { id: 30 });
+    },
+  );
+
+  test('gives back bytes as they are', async () => {
+    const photo = Buffer.from(Array.from({ length: 65_535 }, (_, index) => index % 256));
+    await dataSource.manager.insert(Shelf, shelf(31, { photo }));
+    const found = await dataSource.manager.findOneByOrFail(Shelf, { id: 31 });
+    expect(Buffer.isBuffer(found.photo)).toBe(true);
+    expect(found.photo?.equals(photo)).toBe(true);
+    await dataSource.manager.delete(Shelf, { id: 31 });
   });
 
   test('tells apart letters by case and accent', async () => {
