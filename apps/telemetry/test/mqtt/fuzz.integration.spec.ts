@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { generate, type Packet } from 'mqtt-packet';
-import { InProcessBus } from '#messaging';
+import { inProcessBus } from '#messaging';
 import { createLogger } from '#platform';
 import { waitUntil } from '#testing';
 import { answerPing } from '../../src/link/mqtt/own-topics.ts';
@@ -120,7 +120,7 @@ describe('whatever a client sends', () => {
   let bystander: RawMqtt;
 
   beforeAll(async () => {
-    endpoint = await startEndpoint(new InProcessBus(createLogger('bus', 'silent')), {
+    endpoint = await startEndpoint(inProcessBus(createLogger('bus', 'silent')), {
       readings: () => Promise.resolve(),
       telemetry: () => Promise.resolve(),
       attributes: () => Promise.resolve(),

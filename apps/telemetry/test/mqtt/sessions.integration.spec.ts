@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { CodedError } from '#contracts';
-import { InProcessBus } from '#messaging';
+import { inProcessBus } from '#messaging';
 import { createLogger } from '#platform';
 import { waitUntil } from '#testing';
 import { MQTT_LIMITS } from '../../src/link/mqtt/client.ts';
@@ -32,7 +32,7 @@ class Gate {
 
 describe('sessions of MQTT', () => {
   const started: StartedEndpoint[] = [];
-  const bus = new InProcessBus(createLogger('bus', 'silent'));
+  const bus = inProcessBus(createLogger('bus', 'silent'));
 
   afterEach(async () => {
     for (const endpoint of started.splice(0)) await endpoint.stop();
@@ -148,6 +148,50 @@ describe('sessions of MQTT', () => {
       for (; released < gate.calls.length; released += 1) gate.calls[released]?.release();
     }
     await waitUntil(() => flood.packets.length === 20_000, { what: 'everything is acknowledged' });
+  });
+
+  test('may have less unacknowledged each while all of them have too much', async () => {
+    const gate = new Gate();
+    const budget = { bytes: MQTT_LIMITS.allUnacknowledgedBytes };
+    const endpoint = await start({ readings: gate.handler }, { budget });
+    const flood = await endpoint.connect(4, 'flood');
+    for (let messageId = 1; messageId <= 20_000; messageId += 1)
+      flood.publish('device/me/data', Buffer.alloc(1_000, 'x'), { messageId });
+    await waitUntil(() => gate.calls.length > 0 && flood.stream.writableLength > 0, { what: 'the flood is held back' });
+    const other = await endpoint.connect(5, 'other');
+    for (let round = 0; round < 5; round += 1) await other.settled();
+    expect(gate.calls.length).toBeLessThan((MQTT_LIMITS.fairBytes + 2 * 65_536) / 1_000);
+    flood.end();
+    await waitUntil(() => budget.bytes === MQTT_LIMITS.allUnacknowledgedBytes, { what: 'what it had is given back' });
+  });
+
+  test('refuse a filter while nobody can tell whether it is allowed', async () => {
+    const unavailable = new CodedError('UNAVAILABLE', 'the registry is away');
+    const endpoint = await start({}, { isPair: () => Promise.reject(unavailable) });
+    const subscriptions = [{ topic: 'device/01a1fefc-0b92-7000-bc20-fac11dbaf6a6/master', qos: 0 as const }];
+    const newer = await endpoint.connect(5, 'newer');
+    newer.send({ cmd: 'subscribe', messageId: 1, subscriptions });
+    expect(await newer.next('suback')).toMatchObject({ granted: [0x83] });
+    const older = await endpoint.connect(4, 'older');
+    older.send({ cmd: 'subscribe', messageId: 1, subscriptions });
+    expect(await older.next('suback')).toMatchObject({ granted: [0x80] });
+  });
+
+  test('go on with a device as the registry has changed it', async () => {
+    const names: string[] = [];
+    const endpoint = await start({
+      readings: ({ principal }) => {
+        names.push(principal.device.name);
+        return Promise.resolve();
+      },
+    });
+    const client = await endpoint.connect(5, 'old name');
+    const link = [...endpoint.links.all()][0];
+    if (!link) throw new Error('no link');
+    for (const { session } of endpoint.clients) session?.role.changed({ ...link.device, name: 'new name' });
+    client.publish('device/me/data', '1');
+    await client.next('puback');
+    expect([...names, link.device.name]).toEqual(['new name', 'new name']);
   });
 
   test('cut off a client that does not read, and no other', async () => {

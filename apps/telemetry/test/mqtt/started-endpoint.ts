@@ -77,6 +77,7 @@ export async function startEndpoint(
     count: () => undefined,
     note: (deviceId, note) => notes.push({ deviceId, note }),
     keepWill: (deviceId, note) => notes.push({ deviceId, note }),
+    budget: { bytes: 0 },
     metrics: new MqttMetrics({ registry }),
     log: createLogger('mqtt', 'silent'),
     now: Date.now,

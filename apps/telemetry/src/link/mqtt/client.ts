@@ -30,6 +30,9 @@ export const MQTT_LIMITS = {
   unacknowledged: 2_048,
   /** The same in bytes of payload. */
   unacknowledgedBytes: 1_048_576,
+  /** What all clients of a replica may have unacknowledged; above it, each may have only {@link fairBytes}. */
+  allUnacknowledgedBytes: 67_108_864,
+  fairBytes: 65_536,
   /** Above this many bytes that the client has not taken, nothing more is read from it. */
   unsentPauseBytes: 262_144,
   /** Whoever is to be sent more while this many bytes wait for it is cut off; one message alone may be larger. */
@@ -234,13 +237,20 @@ export class MqttClient {
     this.updateReading();
   }
 
-  private feed(chunk: Buffer): void {
+  /** Does something of which a failure ends this connection, and nothing else. */
+  guard(act: () => void): void {
     try {
-      const fault = this.frames.feed(chunk, this.take);
-      if (fault) this.frameFault(fault);
+      act();
     } catch (thrown) {
       this.failed(thrown);
     }
+  }
+
+  private feed(chunk: Buffer): void {
+    this.guard(() => {
+      const fault = this.frames.feed(chunk, this.take);
+      if (fault) this.frameFault(fault);
+    });
   }
 
   private readonly take = (bytes: Buffer, start: number, end: number): boolean => {
@@ -321,7 +331,7 @@ export class MqttClient {
     this.frames.drop();
     const ending = this.ending ?? { reason: 'The connection was lost.', code: REASON.unspecified, by: 'client' };
     if (wasOpen) this.services.metrics.closed(this.version, this.wire.carrier);
-    this.session?.end(ending);
     this.gone(this);
+    this.guard(() => this.session?.end(ending));
   }
 }

@@ -1,5 +1,5 @@
 import type { Authenticated, PresentedCredentials } from '#access';
-import { CodedError, type DevicePrincipal } from '#contracts';
+import { CodedError, type DevicePrincipal, type DeviceRef } from '#contracts';
 import type { Connection } from '../connections.ts';
 import type { Ending, MqttClient } from './client.ts';
 import type { InboundMessage } from './inbound-message.ts';
@@ -11,6 +11,9 @@ import type { Acknowledgement, Begun, MqttLink } from './topic-handler.ts';
 import { isAllowed, type FoundTopic } from './topics.ts';
 import type { Will } from './will.ts';
 
+/** Refusals of one link that are logged for all to see. */
+const REFUSALS_LOGGED = 20;
+
 /** A device that was let in over MQTT: what it may do, and what the rest of the house sees of it. */
 export class DeviceSession implements Role, MqttLink {
   readonly link: MqttDeviceLink;
@@ -19,12 +22,13 @@ export class DeviceSession implements Role, MqttLink {
   private controller: AbortController | undefined;
   private keeps: Map<symbol, unknown> | undefined;
   ended = false;
+  private refusals = 0;
 
   constructor(
     private readonly client: MqttClient,
     private readonly authenticated: Authenticated,
     private readonly presented: PresentedCredentials,
-    readonly principal: DevicePrincipal,
+    public principal: DevicePrincipal,
     private readonly will: Will | undefined,
   ) {
     this.link = new MqttDeviceLink(this, client);
@@ -136,8 +140,15 @@ export class DeviceSession implements Role, MqttLink {
   }
 
   refused(reason: string, topic: string): void {
-    this.services.log.info({ device: this.principal.device.id, topic: topic.slice(0, 256), reason }, 'MQTT: refused');
+    this.refusals += 1;
+    const level = this.refusals > REFUSALS_LOGGED ? 'debug' : 'info';
+    this.services.log[level]({ device: this.principal.device.id, topic: topic.slice(0, 256), reason }, 'MQTT: refused');
     this.services.note(this.principal.device.id, { kind: 'refused', reason, topic: topic.slice(0, 256) });
+  }
+
+  /** A device that has got another master, or none, goes on as what it is now. */
+  changed(device: DeviceRef): void {
+    if (device.id === this.principal.device.id) this.principal = { ...this.principal, device };
   }
 
   /** Filters of the client, in the order in which it subscribed to them. */

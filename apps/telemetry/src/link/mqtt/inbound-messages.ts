@@ -7,6 +7,11 @@ import type { Acknowledgement, Begun } from './topic-handler.ts';
 /** How long a message is held back when nobody says how long, in ms. */
 const HOLD_MS = 1_000;
 
+/** What all clients of a replica have sent and is not acknowledged, in bytes of payload. */
+export interface Budget {
+  bytes: number;
+}
+
 export interface InboundPorts {
   /** Takes a message in. Throws coded errors, at once or later, see {@link isHolding}. */
   handle(message: InboundMessage): Begun | Promise<Acknowledgement | void>;
@@ -18,7 +23,7 @@ export interface InboundPorts {
   held(error: CodedError): void;
 }
 
-const isUnordered = ({ found }: InboundMessage): boolean => found?.rule.unordered === true;
+const isUnordered = ({ found }: InboundMessage): boolean => found === undefined || found.rule.unordered === true;
 
 /**
  * The messages of one client, from when they come in until they are acknowledged, in the order in which they came [MQTT-4.6.0-2].
@@ -40,7 +45,10 @@ export class InboundMessages {
   /** Messages of QoS 1 and 2 that are not acknowledged. */
   numbered = 0;
 
-  constructor(private readonly ports: InboundPorts) {}
+  constructor(
+    private readonly ports: InboundPorts,
+    private readonly budget: Budget,
+  ) {}
 
   /** Messages that are not acknowledged. */
   get count(): number {
@@ -50,9 +58,8 @@ export class InboundMessages {
   /** Takes a message that was found in the table, or refused. */
   add(message: InboundMessage): void {
     this.queue.push(message);
-    this.bytes += message.size;
+    this.weigh(message.size);
     if (message.qos > 0) this.numbered += 1;
-    if (message.refusal) this.finish(message);
     this.start();
   }
 
@@ -60,7 +67,12 @@ export class InboundMessages {
     this.ended = true;
     clearTimeout(this.hold);
     this.queue = [];
-    this.bytes = 0;
+    this.weigh(-this.bytes);
+  }
+
+  private weigh(bytes: number): void {
+    this.bytes += bytes;
+    this.budget.bytes += bytes;
   }
 
   private start(): void {
@@ -69,7 +81,8 @@ export class InboundMessages {
       if (message?.state === 'waiting') {
         if (this.orderedIsWorking || !this.mayStart(message)) return;
         if (!message.counted && !this.isCounted(message)) return;
-        this.work(message);
+        if (message.refusal) this.finish(message);
+        else this.work(message);
       }
       this.next += 1;
     }
@@ -169,7 +182,7 @@ export class InboundMessages {
     let done = 0;
     for (const message of this.queue) {
       if (message.state !== 'done') break;
-      this.bytes -= message.size;
+      this.weigh(-message.size);
       if (message.qos > 0) this.numbered -= 1;
       done += 1;
     }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { linkSubject } from '#contracts';
-import { InProcessBus } from '#messaging';
+import { inProcessBus } from '#messaging';
 import { createLogger, uuid7 } from '#platform';
 import { KeptWills } from './kept-wills.ts';
 
@@ -8,7 +8,7 @@ const deviceId = uuid7();
 const will = { kind: 'will', reason: 'lost', topic: 'device/me/will', payload: 'gone' } as const;
 
 describe('the will of a link that was lost', () => {
-  const bus = new InProcessBus(createLogger('bus', 'silent'));
+  const bus = inProcessBus(createLogger('bus', 'silent'));
   let noted: string[];
   let wills: KeptWills;
 

@@ -3,6 +3,7 @@ import type { DevicePrincipal, Principal } from '#contracts';
 import type { Log } from '#platform';
 import type { Connections } from '../connections.ts';
 import type { DeviceLinks } from '../device-links.ts';
+import type { Budget } from './inbound-messages.ts';
 import type { MqttMetrics } from './mqtt.metrics.ts';
 import type { ProvisioningHandler, TopicHandler } from './topic-handler.ts';
 import type { DeviceApiTopic, OwnTopic } from './topics.ts';
@@ -26,6 +27,7 @@ export interface MqttServices {
   readonly note: (deviceId: string, note: ConnectionNote) => void;
   /** Keeps a will of a link that was lost, for its delay in seconds. */
   readonly keepWill: (deviceId: string, will: WillNote, delaySeconds: number) => void;
+  readonly budget: Budget;
   readonly metrics: MqttMetrics;
   readonly log: Log;
   readonly now: () => number;

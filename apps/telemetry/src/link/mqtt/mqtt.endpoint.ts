@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Authenticator } from '#access';
-import { BUS, type Bus } from '#messaging';
+import { BUS, Events, type Bus, type Unsubscribe } from '#messaging';
 import { CLOCK, LOGGER, toCoded, type Log } from '#platform';
 import { IngestLimits } from '../../ingest/ingest-limits.ts';
 import { Ingest } from '../../ingest/ingest.ts';
@@ -30,6 +30,7 @@ export class MqttEndpoint {
   private readonly clients = new Set<MqttClient>();
   private readonly services: MqttServices;
   private readonly wills: KeptWills;
+  private readonly unsubscribe: Unsubscribe;
   private checking: NodeJS.Timeout | undefined;
 
   constructor(
@@ -43,12 +44,17 @@ export class MqttEndpoint {
     @Inject(MQTT_HANDLERS) { provision, ...handlers }: DeviceApiHandlers,
     @Inject(MqttMetrics) metrics: MqttMetrics,
     @Inject(BUS) bus: Bus,
+    @Inject(Events) events: Events,
     @Inject(LOGGER) log: Log,
     @Inject(CLOCK) now: () => number,
   ) {
     const note = (deviceId: string, given: ConnectionNote): void => {
       presence.note(deviceId, given);
     };
+    this.unsubscribe = events.on('registry.device.changed', ({ change, device }) => {
+      if (change === 'created') return;
+      for (const { session } of this.clients) session?.role.changed(device);
+    });
     this.wills = new KeptWills(bus, note);
     this.services = {
       authenticator,
@@ -69,6 +75,7 @@ export class MqttEndpoint {
       keepWill: (deviceId, will, delaySeconds) => {
         this.wills.keep(deviceId, will, delaySeconds);
       },
+      budget: { bytes: 0 },
       metrics,
       log,
       now,
@@ -97,6 +104,7 @@ export class MqttEndpoint {
   /** Lets what is in flight be acknowledged, then ends every connection. */
   async stop(): Promise<void> {
     clearInterval(this.checking);
+    this.unsubscribe();
     this.wills.stop();
     const deadline = Date.now() + LAST_MS;
     for (const client of this.clients) client.wire.pause();

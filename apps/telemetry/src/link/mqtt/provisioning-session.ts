@@ -66,6 +66,10 @@ export class ProvisioningSession implements Role, ProvisioningClient {
     this.client.services.log.info({ address: this.address, topic: topic.slice(0, 256), reason }, 'MQTT: refused');
   }
 
+  changed(): void {
+    // There is no device yet.
+  }
+
   private stay(): void {
     this.client.closesAt = this.client.services.now() + PROVISIONING_MS;
   }

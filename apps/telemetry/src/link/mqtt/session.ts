@@ -1,4 +1,4 @@
-import { CodedError } from '#contracts';
+import { CodedError, type DeviceRef } from '#contracts';
 import { MQTT_LIMITS, type Ending, type MqttClient } from './client.ts';
 import type { InboundMessage } from './inbound-message.ts';
 import { InboundMessages } from './inbound-messages.ts';
@@ -25,10 +25,14 @@ export interface Role {
   handle(message: InboundMessage): Begun | Promise<Acknowledgement | void>;
   /** A publish, or a filter, was refused. */
   refused(reason: string, topic: string): void;
+  /** The registry has changed what it knows of a device. */
+  changed(device: DeviceRef): void;
 }
 
-const notAllowed = (): CodedError =>
-  new CodedError('TOPIC_NOT_ALLOWED', 'The device may not publish on this topic: see the table of topics.');
+const NOT_ALLOWED = new CodedError(
+  'TOPIC_NOT_ALLOWED',
+  'The device may not publish on this topic: see the table of topics.',
+);
 
 /** What goes on between a client that was let in and us: its messages, ours, and what it has subscribed to. */
 export class Session {
@@ -57,18 +61,23 @@ export class Session {
         client.disconnect(REASON.quotaExceeded, 'Too many messages wait for the device to take them.');
       },
     );
-    this.inbound = new InboundMessages({
-      handle: (message) => role.handle(message),
-      count: () => {
-        role.count();
+    this.inbound = new InboundMessages(
+      {
+        handle: (message) => role.handle(message),
+        count: () => {
+          role.count();
+        },
+        acknowledge: (messages) => {
+          client.guard(() => {
+            this.acknowledge(messages);
+          });
+        },
+        held: () => {
+          client.services.metrics.countPublishes('held', 1);
+        },
       },
-      acknowledge: (messages) => {
-        this.acknowledge(messages);
-      },
-      held: () => {
-        client.services.metrics.countPublishes('held', 1);
-      },
-    });
+      client.services.budget,
+    );
   }
 
   begin(): void {
@@ -83,7 +92,9 @@ export class Session {
 
   /** Is so much unacknowledged that nothing more should be read? */
   isFull(): boolean {
-    return this.inbound.count >= MQTT_LIMITS.unacknowledged || this.inbound.bytes >= MQTT_LIMITS.unacknowledgedBytes;
+    const { bytes } = this.client.services.budget;
+    const most = bytes > MQTT_LIMITS.allUnacknowledgedBytes ? MQTT_LIMITS.fairBytes : MQTT_LIMITS.unacknowledgedBytes;
+    return this.inbound.count >= MQTT_LIMITS.unacknowledged || this.inbound.bytes >= most;
   }
 
   get unacknowledged(): number {
@@ -113,7 +124,7 @@ export class Session {
   private add(message: InboundMessage): void {
     const found = this.find(message.topic);
     if (found && this.role.mayPublish(found)) message.found = found;
-    else message.refusal = notAllowed();
+    else message.refusal = NOT_ALLOWED;
     this.inbound.add(message);
   }
 

@@ -58,6 +58,8 @@ export class SocketWire implements Wire {
   }
 
   on({ bytes, drained, closed }: WireListener): void {
+    // Whatever fails on a socket closes it.
+    this.socket.on('error', () => undefined);
     this.socket.on('data', bytes).on('drain', drained).once('close', closed).resume();
   }
 }

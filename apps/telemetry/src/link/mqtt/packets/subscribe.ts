@@ -23,17 +23,25 @@ export async function subscribe(client: MqttClient, packet: ISubscribePacket): P
     return;
   }
   const grants = await Promise.all(packet.subscriptions.map((wanted) => grantOf(session, wanted)));
-  const given = grants.filter((grant) => grant !== undefined);
+  const given = grants.filter((grant) => typeof grant !== 'number');
   for (const { filter, qos } of given) session.subscriptions.set(filter, qos);
-  const refusal = client.version === 5 ? REASON.notAuthorized : FAILURE;
-  client.send({ cmd: 'suback', messageId: packet.messageId, granted: grants.map((grant) => grant?.qos ?? refusal) });
+  const granted = grants.map((grant) => (typeof grant === 'number' ? refusalOf(client, grant) : grant.qos));
+  client.send({ cmd: 'suback', messageId: packet.messageId, granted });
   if (client.isClosed) return;
   for (const { found, filter } of given) session.role.subscribed(found, filter);
 }
 
-async function grantOf(session: Session, { topic: filter, qos }: ISubscription): Promise<Grant | undefined> {
+const refusalOf = ({ version }: MqttClient, reasonCode: number): number => (version === 5 ? reasonCode : FAILURE);
+
+/** A grant, or the reason why there is none. */
+async function grantOf(session: Session, { topic: filter, qos }: ISubscription): Promise<Grant | number> {
   const found = findFilter(filter);
-  if (found && (await session.role.maySubscribe(found))) return { filter, found, qos: qos === 0 ? 0 : 1 };
+  try {
+    if (found && (await session.role.maySubscribe(found))) return { filter, found, qos: qos === 0 ? 0 : 1 };
+  } catch {
+    // Whoever could tell is away: the client may ask again.
+    return REASON.implementationSpecific;
+  }
   session.role.refused('TOPIC_NOT_ALLOWED: the device may not subscribe to this filter', filter);
-  return undefined;
+  return REASON.notAuthorized;
 }
