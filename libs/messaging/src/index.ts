@@ -1,6 +1,5 @@
 export * from './bus.ts';
 export * from './events.ts';
-export { InProcessBus } from './in-process.bus.adapter.ts';
 export * from './messaging.module.ts';
 export * from './rpc-client.ts';
 export * from './rpc.decorator.ts';

@@ -13,7 +13,7 @@ import { BUS, type Bus } from './bus.ts';
 import { Events } from './events.ts';
 import { InProcessBus } from './in-process.bus.adapter.ts';
 import { InProcessHub, InProcessRpcClient, InProcessRpcServer } from './in-process.rpc.ts';
-import { NatsBus, natsOptions } from './nats.bus.adapter.ts';
+import { natsOptions } from './nats-options.ts';
 import { RPC_PROXY, RpcClient } from './rpc-client.ts';
 
 /** Injection symbol of the options of the microservice that answers requests. */
@@ -67,17 +67,26 @@ const started = async (bus: Bus): Promise<Bus> => {
   return bus;
 };
 
+/** The bus of a process that is alone. */
+export const inProcessBus = (log: Log): Bus => new InProcessBus(log);
+
 const inProcess = () => {
   const hub = new InProcessHub();
   return [
-    { provide: BUS, inject: [LOGGER], useFactory: (log: Log) => started(new InProcessBus(log)) },
+    { provide: BUS, inject: [LOGGER], useFactory: (log: Log) => started(inProcessBus(log)) },
     { provide: RPC_PROXY, useValue: new InProcessRpcClient(hub) },
     { provide: RPC_SERVER, useValue: { strategy: new InProcessRpcServer(hub) } },
   ];
 };
 
+/** Loaded where it is chosen: one process alone need not carry a client of NATS. */
+async function natsBus(url: string, service: string, log: Log): Promise<Bus> {
+  const { NatsBus } = await import('./nats.bus.adapter.ts');
+  return new NatsBus(url, service, log);
+}
+
 const overNats = (service: string, url: string) => [
-  { provide: BUS, inject: [LOGGER], useFactory: (log: Log) => started(new NatsBus(url, service, log)) },
+  { provide: BUS, inject: [LOGGER], useFactory: async (log: Log) => started(await natsBus(url, service, log)) },
   { provide: RPC_PROXY, useFactory: () => new ClientNats(natsOptions(url, `${service} requests`)) },
   {
     provide: RPC_SERVER,

@@ -1,15 +1,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Log } from '#platform';
 import type { Bus, Unsubscribe } from './bus.ts';
-
-/** How the services connect to NATS: they keep trying for ever, four times a second. */
-export const natsOptions = (url: string, name: string) => ({
-  servers: url.split(',').map((server) => server.trim()),
-  name,
-  maxReconnectAttempts: -1,
-  reconnectTimeWait: 250,
-  waitOnFirstConnect: true,
-});
+import { natsOptions } from './nats-options.ts';
 
 /** The bus of replicated services: core NATS. */
 export class NatsBus implements Bus {

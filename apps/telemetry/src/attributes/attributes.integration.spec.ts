@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { pino } from 'pino';
 import type { DataSource } from 'typeorm';
 import type { AttributesChange, CommandView, DeviceRef, ErrorBody } from '#contracts';
-import { Events, InProcessBus, type Bus } from '#messaging';
+import { Events, inProcessBus, type Bus } from '#messaging';
 import { uuid7 } from '#platform';
 import { dataSourceFor, migrate } from '#sql';
 import { describeWith, freshMysqlDatabase, waitUntil } from '#testing';
@@ -105,7 +105,7 @@ class Replica {
 /** @param open Gives the data source of each replica. */
 function twinSuite(open: () => Promise<[DataSource, DataSource]>): void {
   let sources: DataSource[];
-  let bus: InProcessBus;
+  let bus: Bus;
   let replicas: Replica[];
   let device: DeviceRef;
   let [near, far]: (Replica | undefined)[] = [];
@@ -118,7 +118,7 @@ function twinSuite(open: () => Promise<[DataSource, DataSource]>): void {
     for (const source of new Set(sources)) await source.destroy();
   });
   beforeEach(() => {
-    bus = new InProcessBus(log);
+    bus = inProcessBus(log);
     replicas = sources.map((source) => new Replica(source, bus));
     [near, far] = replicas;
     device = deviceRef();

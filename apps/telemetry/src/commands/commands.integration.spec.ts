@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { pino } from 'pino';
 import type { DataSource } from 'typeorm';
 import type { CommandView, DeviceEvent, DeviceRef, ErrorBody, UserPrincipal } from '#contracts';
-import { Events, InProcessBus, MessagingModule, BUS, type Bus } from '#messaging';
+import { Events, inProcessBus, MessagingModule, BUS, type Bus } from '#messaging';
 import { Metrics, PlatformModule, uuid7 } from '#platform';
 import { dataSourceFor, migrate } from '#sql';
 import { describeWith, freshMysqlDatabase, freshNats, waitUntil } from '#testing';
@@ -526,7 +526,7 @@ const uuidAt = (time: number): string => {
 describe('commands within a process', () => {
   commandsSuite(async () => {
     const dataSource = await dataSourceFor('file::memory:', TELEMETRY, TELEMETRY_SCHEMA).initialize();
-    const bus = new InProcessBus(log);
+    const bus = inProcessBus(log);
     return {
       dataSources: [dataSource, dataSource],
       buses: [bus, bus],

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { pino } from 'pino';
 import type { DataSource } from 'typeorm';
 import { RolloutView, rolloutSubject, type DeviceRef, type RpcSubject, type UserPrincipal } from '#contracts';
-import { Events, InProcessBus, RpcClient, type Bus } from '#messaging';
+import { Events, inProcessBus, RpcClient, type Bus } from '#messaging';
 import { uuid7 } from '#platform';
 import { dataSourceFor, migrate } from '#sql';
 import { describeWith, freshMysqlDatabase, waitUntil } from '#testing';
@@ -142,7 +142,7 @@ class Replica {
 
 function rolloutsSuite(open: () => Promise<DataSource[]>): void {
   let sources: DataSource[];
-  let bus: InProcessBus;
+  let bus: Bus;
   let registry: Registry;
   let profile: string;
   let ahead: number;
@@ -157,7 +157,7 @@ function rolloutsSuite(open: () => Promise<DataSource[]>): void {
     for (const source of new Set(sources)) await source.destroy();
   });
   beforeEach(() => {
-    bus = new InProcessBus(log);
+    bus = inProcessBus(log);
     registry = new Registry();
     profile = uuid7();
     ahead = 0;

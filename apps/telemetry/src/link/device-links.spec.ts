@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { InProcessBus } from '#messaging';
+import { inProcessBus, type Bus } from '#messaging';
 import { pino } from 'pino';
 import type { DeviceRef, ErrorBody, LinkMessage } from '#contracts';
 import { uuid7 } from '#platform';
@@ -42,12 +42,12 @@ const told = async () => {
   await new Promise(setImmediate);
 };
 
-let bus: InProcessBus;
+let bus: Bus;
 let here: DeviceLinks;
 let there: DeviceLinks;
 
 beforeEach(() => {
-  bus = new InProcessBus(pino({ level: 'silent' }));
+  bus = inProcessBus(pino({ level: 'silent' }));
   here = new DeviceLinks(bus);
   there = new DeviceLinks(bus);
 });

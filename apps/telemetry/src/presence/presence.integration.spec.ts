@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { pino } from 'pino';
 import type { DataSource } from 'typeorm';
 import type { DeviceEvent, DeviceRef } from '#contracts';
-import { Events, InProcessBus, type RpcClient } from '#messaging';
+import { Events, inProcessBus, type RpcClient, type Bus } from '#messaging';
 import { uuid7 } from '#platform';
 import { dataSourceFor, migrate } from '#sql';
 import { describeWith, freshMysqlDatabase, waitUntil } from '#testing';
@@ -46,7 +46,7 @@ class TestReplica {
   readonly presence: Presence;
   readonly watch: PresenceWatch;
 
-  constructor(dataSource: DataSource, bus: InProcessBus, events: Events, now: () => number) {
+  constructor(dataSource: DataSource, bus: Bus, events: Events, now: () => number) {
     this.replica = new Replica(bus);
     this.links = new DeviceLinks(bus);
     this.store = new ConnectionStore(dataSource, this.replica);
@@ -95,7 +95,7 @@ class TestLink implements DeviceLink {
 
 function presenceSuite(newDatabase: () => Promise<DataSource>): void {
   let dataSource: DataSource;
-  let bus: InProcessBus;
+  let bus: Bus;
   let events: Events;
   let time: number;
   let here: TestReplica;
@@ -113,7 +113,7 @@ function presenceSuite(newDatabase: () => Promise<DataSource>): void {
   });
   beforeEach(() => {
     time = Date.now();
-    bus = new InProcessBus(log);
+    bus = inProcessBus(log);
     events = new Events(bus, log);
     here = replica();
     there = replica();

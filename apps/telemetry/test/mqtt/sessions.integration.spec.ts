@@ -4,6 +4,7 @@ import { inProcessBus } from '#messaging';
 import { createLogger } from '#platform';
 import { waitUntil } from '#testing';
 import { MQTT_LIMITS } from '../../src/link/mqtt/client.ts';
+import type { Budget } from '../../src/link/mqtt/inbound-messages.ts';
 import type { MqttServices } from '../../src/link/mqtt/mqtt-services.ts';
 import type { TopicHandler } from '../../src/link/mqtt/topic-handler.ts';
 import { RawMqtt } from './raw-mqtt.ts';
@@ -152,7 +153,7 @@ describe('sessions of MQTT', () => {
 
   test('may have less unacknowledged each while all of them have too much', async () => {
     const gate = new Gate();
-    const budget = { bytes: MQTT_LIMITS.allUnacknowledgedBytes };
+    const budget: Budget = { bytes: MQTT_LIMITS.allUnacknowledgedBytes };
     const endpoint = await start({ readings: gate.handler }, { budget });
     const flood = await endpoint.connect(4, 'flood');
     for (let messageId = 1; messageId <= 20_000; messageId += 1)
