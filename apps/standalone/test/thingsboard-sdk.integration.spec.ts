@@ -100,10 +100,10 @@ describeWith(['thingsboard-clients'], "ThingsBoard's Python SDK", () => {
     });
   });
 
-  test('loads firmware over MQTT and checks it', async () => {
+  test('loads firmware over MQTT, and again when its check of it fails', async () => {
     const device = await house.newDevice();
     await assignFirmware(device, 'sensor');
-    const client = await start('sdk_device', { TOKEN: device.token, FIRMWARE: 'sensor' });
+    const client = await start('sdk_device', { TOKEN: device.token, FIRMWARE: 'sensor', CHECKS: 'fail' });
     expect(await client.says('firmware')).toEqual({ bytes: FIRMWARE.length, version: '1.0' });
     await isUpdated(device);
   });
@@ -111,7 +111,12 @@ describeWith(['thingsboard-clients'], "ThingsBoard's Python SDK", () => {
   test('loads firmware over MQTT in one message', async () => {
     const device = await house.newDevice();
     await assignFirmware(device, 'whole');
-    const client = await start('sdk_device', { TOKEN: device.token, FIRMWARE: 'whole', CHUNK_BYTES: '0' });
+    const client = await start('sdk_device', {
+      TOKEN: device.token,
+      FIRMWARE: 'whole',
+      CHECKS: 'succeed',
+      CHUNK_BYTES: '0',
+    });
     expect(await client.says('firmware')).toEqual({ bytes: FIRMWARE.length, version: '1.0' });
     await isUpdated(device);
   });

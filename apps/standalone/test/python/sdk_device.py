@@ -5,7 +5,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from said import go_on, say, told, wait_until
+from said import go_on, make_checks_of_firmware, say, told, wait_until
 from tb_device_mqtt import TBDeviceMqttClient
 
 client = TBDeviceMqttClient('127.0.0.1', int(told('MQTT_PORT')), told('TOKEN'), chunk_size=int(told('CHUNK_BYTES')))
@@ -34,6 +34,7 @@ wait_until(client.is_connected, 'it is connected')
 wait_until(lambda: client.rate_limits_received, 'it has its limits')
 
 if os.environ.get('FIRMWARE'):
+    make_checks_of_firmware(succeed_at_first=told('CHECKS') == 'succeed')
     client.get_firmware_update()
     title = told('FIRMWARE')
     say('ready')

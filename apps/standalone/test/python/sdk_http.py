@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from said import go_on, say, told
+from said import go_on, make_checks_of_firmware, say, told
 from tb_device_http import TBHTTPDevice
 
 device = TBHTTPDevice(told('URL'), told('TOKEN'), 'http', chunk_size=int(told('CHUNK_BYTES')))
@@ -25,6 +25,7 @@ device.subscribe('rpc', on_command)
 device.subscribe('attributes', lambda content: say('pushed', content))
 say('ready')
 if os.environ.get('FIRMWARE'):
+    make_checks_of_firmware(succeed_at_first=True)
     device.get_firmware_update()
     say('firmware', {'bytes': os.path.getsize(told('FIRMWARE'))})
 go_on()
