@@ -70,12 +70,15 @@ class Replica {
   readonly links: DeviceLinks;
   readonly attributes: Attributes;
   readonly store: AttributeStore;
+  /** Ids of devices that were heard of. */
+  readonly heard: string[] = [];
   private readonly delivery: AttributesDelivery;
 
   constructor(dataSource: DataSource, bus: Bus) {
     this.links = new DeviceLinks(bus);
     this.store = new AttributeStore(dataSource, Date.now);
-    this.attributes = new Attributes(this.store, this.links, new DeviceEvents(bus), new Events(bus, log), log);
+    const first = { heard: ({ id }: DeviceRef) => void this.heard.push(id) };
+    this.attributes = new Attributes(this.store, this.links, new DeviceEvents(bus), new Events(bus, log), first, log);
     this.delivery = new AttributesDelivery(this.links, this.store, bus, log);
     this.attributes.onApplicationBootstrap();
     this.delivery.onApplicationBootstrap();
@@ -193,6 +196,14 @@ function twinSuite(open: () => Promise<[DataSource, DataSource]>): void {
     const alive = here.connect(new Link(device));
     await hasTold(alive, 1);
     expect(alive.told).toEqual(dead.told);
+  });
+
+  test('hears of a device that reports, not of one that people write for', async () => {
+    const [here] = both();
+    await here.share(device, { a: 1 });
+    expect(here.heard).toEqual([]);
+    await here.attributes.report(device, { c: 1 });
+    expect(here.heard).toEqual([device.id]);
   });
 
   test('sends one push at a time', async () => {

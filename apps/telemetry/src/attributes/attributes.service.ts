@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { DeviceRef } from '#contracts';
 import { Events, type Unsubscribe } from '#messaging';
 import { LOGGER, type Log } from '#platform';
+import { FirstReadings } from '../ingest/first-readings.ts';
 import { DeviceLinks } from '../link/device-links.ts';
 import { DeviceEvents } from '../live/device-events.ts';
 import type { AttributeEntity, AttributeScope } from './attribute.entity.ts';
@@ -24,6 +25,7 @@ export class Attributes implements OnApplicationBootstrap, OnApplicationShutdown
     @Inject(DeviceLinks) private readonly links: DeviceLinks,
     @Inject(DeviceEvents) private readonly live: DeviceEvents,
     @Inject(Events) private readonly events: Events,
+    @Inject(FirstReadings) private readonly first: Pick<FirstReadings, 'heard'>,
     @Inject(LOGGER) private readonly log: Log,
   ) {}
 
@@ -54,8 +56,9 @@ export class Attributes implements OnApplicationBootstrap, OnApplicationShutdown
    * A device says what it is: its client attributes, durable once this resolves; null deletes, a key that is there is replaced.
    * Throws `BAD_ATTRIBUTE` and `ATTRIBUTES_TOO_LARGE`: then nothing is written.
    */
-  async report({ id }: DeviceRef, attributes: Record<string, unknown>): Promise<{ version: number }> {
-    const { version } = await this.write(id, { client: attributes }, { by: null });
+  async report(device: DeviceRef, attributes: Record<string, unknown>): Promise<{ version: number }> {
+    const { version } = await this.write(device.id, { client: attributes }, { by: null });
+    this.first.heard(device);
     return { version };
   }
 

@@ -101,7 +101,7 @@ class Replica {
     this.attributes = new AttributeStore(dataSource, now);
     const events = new Events(bus, log);
     const live = new DeviceEvents(bus);
-    const attributes = new Attributes(this.attributes, this.links, live, events, log);
+    const attributes = new Attributes(this.attributes, this.links, live, events, { heard: () => undefined }, log);
     const packages = new PackageStore(dataSource, now);
     this.store = new DeviceFirmwareStore(dataSource, this.attributes, packages, now);
     this.rolloutStore = new RolloutStore(dataSource, now);

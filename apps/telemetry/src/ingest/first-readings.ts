@@ -11,8 +11,8 @@ const MAX_DEVICES = 100_000;
 const AT_ONCE = 32;
 
 /**
- * Tells the registry of devices whose first readings are durable: they are active from then on. Nobody waits for that; where it fails
- * it is done with the device's next readings.
+ * Tells the registry of devices whose first readings, or attributes, are durable: they are active from then on. Nobody waits for that;
+ * where it fails it is done with the next ones.
  */
 @Injectable()
 export class FirstReadings implements OnApplicationShutdown {
@@ -34,7 +34,7 @@ export class FirstReadings implements OnApplicationShutdown {
     this.unsubscribe();
   }
 
-  /** Readings of the device are durable. */
+  /** Readings or attributes of the device are durable. */
   heard({ id, state }: DeviceRef): void {
     if (state === 'active' || this.told.has(id) || this.telling.has(id) || this.telling.size >= AT_ONCE) return;
     this.telling.add(id);
