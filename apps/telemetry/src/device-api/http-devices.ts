@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DeviceCredentials } from '#access';
-import type { DevicePrincipal } from '#contracts';
+import { areWithinBounds, DeviceCredentials } from '#access';
+import { CodedError, type DevicePrincipal } from '#contracts';
 import { IngestLimits } from '../ingest/ingest-limits.ts';
 import { Presence } from '../presence/presence.service.ts';
 
@@ -22,7 +22,10 @@ export class HttpDevices {
 
   /** As {@link heard}, for a device of which a link tells. */
   async verified(token: string): Promise<DevicePrincipal> {
-    const principal = await this.credentials.verify({ kind: 'token', token });
+    const presented = { kind: 'token', token } as const;
+    if (!areWithinBounds(presented))
+      throw new CodedError('BAD_CREDENTIALS', 'The token is too long to be one of ours.');
+    const principal = await this.credentials.verify(presented);
     this.limits.take(principal);
     return principal;
   }

@@ -104,10 +104,8 @@ export class PackageChunkTopics {
     }
     this.onTheWayToAllBytes += length;
     try {
-      return length === 0 ? Buffer.alloc(0) : await this.firmware.chunk(id, offset, length, principal.device.id);
-    } catch (thrown) {
-      if (thrown instanceof CodedError && thrown.code === 'NOT_FOUND') return undefined;
-      throw thrown;
+      const chunk = await this.firmware.chunk(id, offset, length, principal.device.id);
+      return chunk.length === length ? chunk : undefined;
     } finally {
       this.onTheWayToAllBytes -= length;
     }
