@@ -228,6 +228,7 @@ function twinSuite(open: () => Promise<[DataSource, DataSource]>): void {
     await here.attributes.write(device.id, { server: { s: 1 } }, { by: BY });
     await here.share(device, { a: 1 });
     expect(await here.attributes.read(device.id, { client: true, shared: ['a', 'x'] })).toEqual({
+      version: 3,
       client: { c: 1 },
       shared: { a: 1 },
     });
