@@ -108,6 +108,13 @@ describe('a device that speaks the device API over HTTP', () => {
       const reply = await house.call(request, request.startsWith('POST') ? { a: 1 } : undefined);
       expect(reply).toMatchObject({ status: 401, text: NOTHING });
     }
+    const personal = house.authorization.replace('Bearer ', '');
+    for (const token of [personal, 'x'.repeat(5_000), '%00', '-']) {
+      expect(await house.call(`POST /api/v1/${token}/telemetry`, { a: 1 })).toMatchObject({
+        status: 401,
+        text: NOTHING,
+      });
+    }
   });
 
   test('reports attributes, and asks for those of both sides', async () => {
@@ -234,6 +241,21 @@ describe('a device that speaks the device API over HTTP', () => {
       expect((await house.call(`GET /api/v1/${token}/firmware?${query}`)).status).toBe(400);
     }
     expect((await house.call(`GET /api/v1/${token}/software?title=t&version=1`)).status).toBe(404);
+  });
+
+  test('is told when to send again if it sends too often', async () => {
+    const slow = await startHouse({ RATE_LIMIT: '3' });
+    try {
+      const { token } = await slow.newDevice();
+      const replies = [];
+      for (let sent = 0; sent < 10; sent += 1)
+        replies.push(await slow.call(`POST /api/v1/${token}/telemetry`, { a: sent }));
+      const refused = replies.find(({ status }) => status === 429);
+      expect(refused?.body).toMatchObject({ status: 429, code: 'RATE_LIMITED' });
+      expect(refused?.headers.get('retry-after')).toBe('1');
+    } finally {
+      await slow.stop();
+    }
   });
 
   test('counts as online from what it sends', async () => {
