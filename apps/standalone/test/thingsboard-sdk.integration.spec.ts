@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -47,6 +47,16 @@ describeWith(['thingsboard-clients'], "ThingsBoard's Python SDK", () => {
     await house.asAdmin(`PUT /api/devices/${device.id}/firmware`, { package: id });
   }
 
+  /** Somebody claims a device as users of ThingsBoard do. */
+  async function claim(name: string, secretKey: string): Promise<unknown> {
+    const user = { email: `${randomUUID()}@example.com`, password: 'a good long password' };
+    await house.call('POST /user/signup', { name: 'User', ...user });
+    const { body } = await house.call('POST /user/login', user);
+    const authorization = `Bearer ${String(body['token'])}`;
+    const path = `/api/customer/device/${encodeURIComponent(name)}/claim` as const;
+    return (await house.call(`POST ${path}`, { secretKey }, { authorization })).body['response'];
+  }
+
   const isUpdated = (device: TestDevice) =>
     waitUntil(
       async () => {
@@ -69,6 +79,7 @@ describeWith(['thingsboard-clients'], "ThingsBoard's Python SDK", () => {
     expect(client.said('attributes')).toEqual({ client: { model: 'x' }, shared: { interval: 30 } });
     expect(client.said('reply')).toEqual({ error: expect.stringContaining('getTime') });
     expect(client.said('claimed')).toBe(0);
+    expect(await claim(device.name, 'a secret')).toBe('SUCCESS');
     expect(await house.latest(device.id, 6)).toMatchObject({
       temperature: { value: 21.5 },
       on: { value: true },
@@ -135,6 +146,7 @@ describeWith(['thingsboard-clients'], "ThingsBoard's Python SDK", () => {
       client.said('reported'),
       client.said('claimed'),
     ]).toEqual([0, [0, 0, 0], 0, 0]);
+    expect(await claim('meter B', 'a secret of B')).toBe('SUCCESS');
     expect(client.said('attributes')).toEqual([
       { id: 1, device: 'meter A', value: 'm' },
       { id: 2, device: 'meter A', values: {} },
