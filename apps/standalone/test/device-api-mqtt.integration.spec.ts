@@ -274,6 +274,27 @@ describe('a device that speaks the device API over MQTT', () => {
       expect(await house.latest(String(good?.['id']), 2)).toMatchObject({ a: { value: 1 }, b: { value: 2 } });
     });
 
+    test('is told which of them were renamed or deleted', async () => {
+      const gateway = await connect(5, { kind: 'gateway' });
+      await gateway.client.subscribeAsync('v1/devices/me/rpc/request/+', { qos: 1 });
+      await publish(gateway, 'v1/gateway/connect', { device: 'A' });
+      const [child] = (await house.asAdmin(`GET /api/devices?master=${gateway.id}`)).items;
+      const path = `/api/devices/${String(child?.['id'])}` as const;
+      await house.asAdmin(`PATCH ${path}`, { name: 'B' });
+      const notices = async (count: number): Promise<unknown[]> => {
+        await waitUntil(() => gateway.messages.length === count, { what: 'it was told' });
+        return gateway.messages.map(({ topic, payload }) => [topic, JSON.parse(payload.toString()) as unknown]);
+      };
+      const topic = 'v1/devices/me/rpc/request/0';
+      const renamed = [topic, { method: 'gateway_device_renamed', params: { A: 'B' } }];
+      expect(await notices(1)).toEqual([renamed]);
+      await publish(gateway, 'v1/devices/me/rpc/response/0', { success: true });
+      await publish(gateway, 'v1/gateway/telemetry', { B: [{ a: 1 }] });
+      expect((await house.asAdmin(`GET /api/devices?master=${gateway.id}`)).items).toHaveLength(1);
+      await house.asAdmin(`DELETE ${path}`);
+      expect(await notices(2)).toEqual([renamed, [topic, { method: 'gateway_device_deleted', params: 'B' }]]);
+    });
+
     test('finds a device anew that was deleted, and takes attributes and commands for it', async () => {
       const gateway = await connect(5, { kind: 'gateway' });
       await gateway.client.subscribeAsync(['v1/gateway/rpc', 'v1/gateway/attributes'], { qos: 1 });

@@ -120,6 +120,25 @@ describeWith(['thingsboard-clients'], "ThingsBoard's IoT gateway", () => {
   );
 
   test(
+    'goes on with a device that was renamed',
+    async () => {
+      const { id } = await child();
+      await house.asAdmin(`PATCH /api/devices/${String(id)}`, { name: 'Meter in the cellar' });
+      await waitUntil(() => gateway.process.output.includes('Received renamed gateway device notification'), {
+        what: 'the gateway was told',
+        timeoutMs: PATIENCE_MS,
+      });
+      meter.write('43.5');
+      await waitUntil(async () => (await house.latest(String(id), 1))['power']?.value === 43.5, {
+        what: 'the reading is there',
+        timeoutMs: PATIENCE_MS,
+      });
+      expect((await house.asAdmin(`GET /api/devices?master=${device.id}`)).items).toHaveLength(1);
+    },
+    PATIENCE_MS * 2,
+  );
+
+  test(
     'sends its own statistics',
     async () => {
       await waitUntil(

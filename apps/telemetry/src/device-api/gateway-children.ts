@@ -7,6 +7,8 @@ import { DeviceLinks } from '../link/device-links.ts';
 import type { MqttLink } from '../link/mqtt/topic-handler.ts';
 
 const SESSION = Symbol('children of a gateway');
+/** Number of what a gateway is told that is no command: those are counted from 1. Nobody waits for its answer. */
+const NOTICE = 0;
 
 /** The devices behind gateways that are connected to this replica: found or made by their names, each with a link of its own. */
 @Injectable()
@@ -102,18 +104,30 @@ export class GatewaySession {
     );
   }
 
-  /** A device is not what it was: one that is gone, or called something else, is looked for anew when it is named next. */
+  /**
+   * A device is not what it was: one that is gone, or called something else, is looked for anew when it is named next. The gateway is told,
+   * so that it goes on with the new name, and not with a new device of the old one.
+   */
   changed(device: DeviceRef, isGone: boolean): void {
     for (const [name, child] of this.children) {
       child.then(
         (link) => {
           if (link.device.id !== device.id) return;
-          if (isGone || device.name !== link.device.name)
-            this.release(name, isGone ? 'the device was deleted' : 'the device was renamed');
+          if (isGone) this.tellOfLoss(name, 'the device was deleted', 'gateway_device_deleted', name);
+          else if (device.name !== link.device.name) {
+            this.tellOfLoss(name, 'the device was renamed', 'gateway_device_renamed', { [name]: device.name });
+          }
         },
         () => undefined,
       );
     }
+  }
+
+  private tellOfLoss(name: string, reason: string, method: string, params: unknown): void {
+    this.release(name, reason);
+    const topic = `v1/devices/me/rpc/request/${String(NOTICE)}`;
+    if (!this.link.isSubscribed(topic)) return;
+    this.link.send(topic, JSON.stringify({ method, params })).catch(() => undefined);
   }
 
   end(): void {
