@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { waitUntil } from '#testing';
+import { DeviceLinks } from '../../telemetry/src/link/device-links.ts';
 import { startHouse, type StartedHouse, type TestDevice } from './started-house.ts';
 
 const NOTHING = '';
@@ -207,6 +208,29 @@ describe('a device that speaks the device API over HTTP', () => {
     expect(tooMany.headers.get('retry-after')).toBe('1');
     await house.asAdmin(`DELETE /api/devices/${id}`);
     for (const reply of await Promise.all(waiting)) expect(reply.status).toBe(401);
+  });
+
+  test('that goes away takes nothing any more', async () => {
+    const { id, token } = await house.newDevice();
+    const gone = new AbortController();
+    const waiting = fetch(`${house.url}/api/v1/${token}/rpc`, { signal: gone.signal }).catch(() => undefined);
+    const links = house.app.get(DeviceLinks);
+    await waitUntil(() => links.of(id, 'commands'), { what: 'it waits' });
+    gone.abort();
+    await waiting;
+    await waitUntil(() => !links.of(id, 'commands'), { what: 'it has gone' });
+    await house.asAdmin(`POST /api/devices/${id}/commands`, { method: 'kept', persist: true });
+    expect((await house.call(`GET /api/v1/${token}/rpc?timeout=10000`)).body['method']).toBe('kept');
+  });
+
+  test('is told to ask again when the service stops', async () => {
+    const stopping = await startHouse();
+    const { id, token } = await stopping.newDevice();
+    const waiting = stopping.call(`GET /api/v1/${token}/attributes/updates`);
+    await waitUntil(() => stopping.app.get(DeviceLinks).of(id, 'attributes'), { what: 'it waits' });
+    await stopping.stop();
+    const { status, headers } = await waiting;
+    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
   });
 
   test('has no firmware unless it is assigned some', async () => {
