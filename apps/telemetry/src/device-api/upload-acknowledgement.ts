@@ -5,6 +5,8 @@ import type { UploadReceipt } from './telemetry-uploads.ts';
 
 /** Most rejections that are told with an acknowledgement: a property has at most 64 KiB. */
 const TOLD = 50;
+/** Characters of a key that are told: it may be too long to be one. */
+const TOLD_OF_KEY = 128;
 
 /**
  * What the acknowledgement of telemetry says in version 5 where something was not kept: a receipt, and 0x99 if nothing was. Before, there are
@@ -12,7 +14,8 @@ const TOLD = 50;
  */
 export function uploadAcknowledgement({ accepted, rejected }: UploadReceipt): Acknowledgement | undefined {
   if (rejected.length === 0) return undefined;
-  const told = { ok: true, accepted, rejected: rejected.slice(0, TOLD), rejectedInAll: rejected.length };
+  const first = rejected.slice(0, TOLD).map((one) => ({ ...one, key: one.key?.slice(0, TOLD_OF_KEY) ?? null }));
+  const told = { ok: true, accepted, rejected: first, rejectedInAll: rejected.length };
   const userProperties = { receipt: JSON.stringify(told) };
   return accepted > 0 ? { userProperties } : { reasonCode: REASON.payloadFormatInvalid, userProperties };
 }
