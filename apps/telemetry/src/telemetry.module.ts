@@ -157,10 +157,11 @@ const mqttListenersOf = (config: TelemetryConfig & MqttAddress, { kind }: Storag
   port: config.MQTT_PORT === undefined ? MQTT_PORT : config.MQTT_PORT,
   portIsOptional: config.MQTT_PORT === undefined && kind === 'files',
   tlsPort: config.MQTT_TLS_PORT,
-  tls:
-    config.MQTT_TLS_CERT === undefined || config.MQTT_TLS_KEY === undefined
-      ? undefined
-      : { certificate: config.MQTT_TLS_CERT, key: config.MQTT_TLS_KEY, clientAuthority: config.MQTT_TLS_CLIENT_CA },
+  tls: {
+    certificate: config.MQTT_TLS_CERT,
+    key: config.MQTT_TLS_KEY,
+    clientAuthority: config.MQTT_TLS_CLIENT_CA,
+  },
   proxyProtocol: config.MQTT_PROXY_PROTOCOL,
   trustedProxies: config.TRUST_PROXY,
 });

@@ -5,8 +5,11 @@ import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { promisify } from 'node:util';
+import { HttpAdapterHost } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { createLogger } from '#platform';
 import { tempDir, waitUntil, type TempDir } from '#testing';
+import { MqttEndpoint } from '../../../telemetry/src/link/mqtt/mqtt.endpoint.ts';
 import { MqttListeners } from '../../../telemetry/src/link/mqtt/mqtt.listeners.ts';
 import { startHouse, type StartedHouse } from '../started-house.ts';
 import { RawMqtt } from '../../../telemetry/test/mqtt/raw-mqtt.ts';
@@ -162,6 +165,42 @@ describe('the listeners of MQTT', () => {
     const { port } = taken.address() as AddressInfo;
     await expect(startHouse({ MQTT_PORT: String(port) })).rejects.toThrow(`MQTT_PORT: port ${String(port)} is taken`);
     taken.close();
+  });
+
+  test('are off, and say so, where somebody else has the port that nobody asked for', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const house = await start();
+    const { httpAdapter } = house.app.get(HttpAdapterHost);
+    const listeners = new MqttListeners(
+      house.app.get(MqttEndpoint),
+      {
+        host: '127.0.0.1',
+        port,
+        portIsOptional: true,
+        tlsPort: 0,
+        tls: { certificate: undefined, key: undefined, clientAuthority: undefined },
+        proxyProtocol: false,
+        trustedProxies: 0,
+      },
+      { httpAdapter } as HttpAdapterHost,
+      createLogger('mqtt', 'silent'),
+    );
+    await listeners.onApplicationBootstrap();
+    expect(listeners.port).toBeUndefined();
+    expect(listeners.problem).toBe(`port ${String(port)} is taken`);
+    taken.close();
+  });
+
+  test.each([
+    [{ MQTT_TLS_CERT: 'server.pem' }, 'MQTT_TLS_KEY: is needed'],
+    [{ MQTT_TLS_KEY: 'server.key' }, 'MQTT_TLS_CERT: is needed'],
+    [{ MQTT_TLS_CERT: 'nothing.pem', MQTT_TLS_KEY: 'server.key' }, 'MQTT_TLS_CERT: '],
+    [{ MQTT_TLS_CERT: 'server.pem', MQTT_TLS_KEY: 'stranger.key' }, 'cannot be used together'],
+  ])('say in one line what is wrong with %j', async (names, line) => {
+    const paths = Object.entries(names).map(([name, file]) => [name, join(files.path, file)]);
+    await expect(startHouse(Object.fromEntries(paths) as Record<string, string>)).rejects.toThrow(line);
   });
 
   test('tell devices of version 5 when they go, and leave no will of theirs', async () => {

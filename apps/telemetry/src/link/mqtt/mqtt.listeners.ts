@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer } from 'ws';
@@ -23,8 +23,8 @@ export interface MqttListenerOptions {
   /** May the endpoint be without its plain port where somebody else has it? */
   portIsOptional: boolean;
   tlsPort: number;
-  /** Files in PEM form; undefined: no TLS. */
-  tls: { certificate: string; key: string; clientAuthority: string | undefined } | undefined;
+  /** Files in PEM form; without a certificate and a key there is no TLS. */
+  tls: Record<'certificate' | 'key' | 'clientAuthority', string | undefined>;
   /** Is there a gateway in front of TCP and TLS that says where a client comes from? */
   proxyProtocol: boolean;
   /** How many proxies in front of HTTP set `X-Forwarded-For`. */
@@ -93,20 +93,13 @@ export class MqttListeners implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   private async listenTls(): Promise<void> {
-    const { tls, tlsPort } = this.options;
-    if (!tls) return;
-    const [cert, key, ca] = await Promise.all([
-      pem('MQTT_TLS_CERT', tls.certificate),
-      pem('MQTT_TLS_KEY', tls.key),
-      tls.clientAuthority === undefined ? undefined : pem('MQTT_TLS_CLIENT_CA', tls.clientAuthority),
-    ]);
+    const files = await readPems(this.options.tls);
+    if (!files) return;
     /** What the gateway said of connections on which TLS is not agreed on yet, by where they come from as we see it. */
     const addresses = new Map<string, string>();
-    const secure = createTlsServer(
+    const secure = secureServer(
       {
-        cert,
-        key,
-        ...(ca === undefined ? {} : { ca }),
+        ...files,
         requestCert: true,
         rejectUnauthorized: false,
         handshakeTimeout: GREETING_MS,
@@ -114,7 +107,7 @@ export class MqttListeners implements OnApplicationBootstrap, BeforeApplicationS
       },
       (socket) => {
         const address = addresses.get(peerOf(socket)) ?? addressOf(socket);
-        this.endpoint.accept(new SocketWire(socket, 'TLS'), originOf(socket, address, ca !== undefined));
+        this.endpoint.accept(new SocketWire(socket, 'TLS'), originOf(socket, address, files.ca !== undefined));
       },
     );
     secure.on('tlsClientError', (error) => {
@@ -128,7 +121,7 @@ export class MqttListeners implements OnApplicationBootstrap, BeforeApplicationS
         secure.emit('connection', socket);
       });
     });
-    this.tlsPort = await this.listen(server, tlsPort, 'MQTT_TLS_PORT');
+    this.tlsPort = await this.listen(server, this.options.tlsPort, 'MQTT_TLS_PORT');
     this.log.info(`MQTT over TLS listens on ${this.options.host}:${String(this.tlsPort)}`);
   }
 
@@ -234,6 +227,32 @@ const asksForMqtt = ({ headers }: IncomingMessage): boolean =>
 /** The client's address behind the proxies in front of HTTP, of which there are so many. */
 const forwardedAddress = ({ headers, socket }: IncomingMessage, trustedProxies: number): string =>
   clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for'], (_address, n) => n < trustedProxies);
+
+/** What TLS is made of; undefined where there is none. Throws a {@link ConfigError} that names the variable. */
+async function readPems({
+  certificate,
+  key,
+  clientAuthority,
+}: MqttListenerOptions['tls']): Promise<Pick<TlsOptions, 'cert' | 'key' | 'ca'> | undefined> {
+  if (certificate === undefined && key === undefined) return undefined;
+  if (certificate === undefined) throw new ConfigError(['MQTT_TLS_CERT: is needed beside MQTT_TLS_KEY']);
+  if (key === undefined) throw new ConfigError(['MQTT_TLS_KEY: is needed beside MQTT_TLS_CERT']);
+  return {
+    cert: await pem('MQTT_TLS_CERT', certificate),
+    key: await pem('MQTT_TLS_KEY', key),
+    ...(clientAuthority === undefined ? {} : { ca: await pem('MQTT_TLS_CLIENT_CA', clientAuthority) }),
+  };
+}
+
+function secureServer(options: TlsOptions, accept: (socket: TLSSocket) => void): TlsServer {
+  try {
+    return createTlsServer(options, accept);
+  } catch (error) {
+    throw new ConfigError([
+      `MQTT_TLS_CERT, MQTT_TLS_KEY and MQTT_TLS_CLIENT_CA cannot be used together (${error instanceof Error ? error.message : String(error)})`,
+    ]);
+  }
+}
 
 async function pem(variable: string, path: string): Promise<Buffer> {
   try {
