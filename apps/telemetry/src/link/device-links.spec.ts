@@ -21,10 +21,16 @@ interface TestLink extends DeviceLink {
   closedFor: ErrorBody[];
 }
 
-const link = (via: LinkVia): TestLink => {
+/** An id as a replica makes one at that time. */
+const idAt = (ms: number): string => {
+  const hex = ms.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+};
+
+const link = (via: LinkVia, id: string = uuid7()): TestLink => {
   const closedFor: ErrorBody[] = [];
   return {
-    id: uuid7(),
+    id,
     device,
     via,
     address: '192.0.2.1',
@@ -70,6 +76,25 @@ describe('a device with a new MQTT link', () => {
     here.open(older);
     await told();
     expect(newer.closedFor).toEqual([]);
+  });
+
+  test('has one closed that was there long before, even if the clock of the new one’s replica is behind', async () => {
+    const now = Date.now();
+    const [older, newer] = [link('mqtt', idAt(now - 20_000)), link('mqtt', idAt(now - 60_000))];
+    here.open(older);
+    await told();
+    there.open(newer);
+    await told();
+    expect([older.closedFor.length, newer.closedFor.length]).toEqual([1, 0]);
+  });
+
+  test('is not spoken to any more over an older one that has yet to close', async () => {
+    const [older, newer] = [link('mqtt'), link('mqtt')];
+    here.open(older);
+    here.ready(older, 'commands');
+    there.open(newer);
+    await told();
+    expect(here.of(device.id, 'commands')).toBeUndefined();
   });
 });
 

@@ -112,16 +112,28 @@ export class DeviceLinks {
   }
 
   private hear(linked: Linked, message: LinkMessage): void {
-    if (message.type === 'opened') takeOver(linked.links, message);
+    if (message.type === 'opened') takeOver(linked, message);
     const newest = linked.links.at(-1);
     if (newest) for (const { message: hear } of this.listeners) hear?.(newest, message);
   }
 }
 
-/** Ids are of version 7: of two links, the one with the greater id is the newer. Sockets and requests of one device go on beside each other. */
-function takeOver(links: readonly DeviceLink[], { link: id, via }: Extract<LinkMessage, { type: 'opened' }>): void {
+/** Links that are made within this time of each other are in the order of their ids, in ms; an older one gives way whatever its id. */
+const AT_ONCE_MS = 10_000;
+
+/**
+ * Older MQTT links give way, and nothing more is said over them; sockets and requests of one device go on beside each other. Ids are of
+ * version 7, so the greater one is the newer; but the clock of another replica may be wrong, so only of two links that are made at about
+ * the same time, each of which hears of the other, do they decide which one stays.
+ */
+function takeOver({ links, ready }: Linked, { link: id, via }: Extract<LinkMessage, { type: 'opened' }>): void {
   if (via !== 'mqtt') return;
-  for (const older of links.filter((link) => link.via === via && link.id < id)) {
+  const givesWay = (link: DeviceLink): boolean => link.id < id || Date.now() - madeAt(link) > AT_ONCE_MS;
+  for (const older of links.filter((link) => link.via === via && link.id !== id && givesWay(link))) {
+    ready.delete(older);
     older.close({ code: 'TAKEN_OVER', message: 'The device has connected anew: its older connection ends.' });
   }
 }
+
+/** When a link of this replica was made, by its own clock (RFC 9562 section 5.7). */
+const madeAt = ({ id }: DeviceLink): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
