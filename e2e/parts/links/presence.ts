@@ -88,12 +88,7 @@ export function presence(house: () => House): void {
       const client = await mqttTo(webSocketOf(house().replicas[0] ?? ''), { username: device.token, will });
       await becomes(visitor, device.id, ({ online }) => online, 'it is online');
       client.stream.destroy();
-      const gone = await becomes(
-        visitor,
-        device.id,
-        ({ online, will }) => !online && will !== null,
-        'its will is there',
-      );
+      const gone = await becomes(visitor, device.id, (now) => !now.online && now.will !== null, 'its will is there');
       expect(gone.will).toMatchObject({ topic: will.topic, payload: '{"c":"GONE"}' });
       await waitUntil(() => seen.length >= 3, { what: 'the viewer saw it come and go, and its will' });
       expect(seen).toEqual(

@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { MQTT_LIMITS } from '../link/mqtt/client.ts';
+import { MQTT_LIMITS } from '../link/mqtt/mqtt-limits.ts';
 import { MQTT_HANDLERS, type DeviceApiHandlers } from '../link/mqtt/topics.ts';
 import { SESSION_LIMITS } from './calls.ts';
 import { ClaimAnnouncements } from './claim-announcements.ts';

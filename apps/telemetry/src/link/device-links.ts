@@ -5,13 +5,13 @@ import type { DeviceLink, Topic } from './device-link.ts';
 
 /** What happens to the links of this replica. */
 export interface LinkListener {
-  opened?(link: DeviceLink): void;
+  opened?: (link: DeviceLink) => void;
   /** `reason` in words. */
-  closed?(link: DeviceLink, reason: string): void;
+  closed?: (link: DeviceLink, reason: string) => void;
   /** From now on the device takes commands, or attributes, over this link: what waits for it can go. */
-  ready?(link: DeviceLink, topic: Topic): void;
+  ready?: (link: DeviceLink, topic: Topic) => void;
   /** Another replica, or this one, has something for the device. */
-  message?(link: DeviceLink, message: LinkMessage): void;
+  message?: (link: DeviceLink, message: LinkMessage) => void;
 }
 
 interface Linked {

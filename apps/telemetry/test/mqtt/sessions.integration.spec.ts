@@ -3,7 +3,7 @@ import { CodedError } from '#contracts';
 import { inProcessBus } from '#messaging';
 import { createLogger } from '#platform';
 import { waitUntil } from '#testing';
-import { MQTT_LIMITS } from '../../src/link/mqtt/client.ts';
+import { MQTT_LIMITS } from '../../src/link/mqtt/mqtt-limits.ts';
 import type { Budget } from '../../src/link/mqtt/inbound-messages.ts';
 import type { MqttServices } from '../../src/link/mqtt/mqtt-services.ts';
 import type { TopicHandler } from '../../src/link/mqtt/topic-handler.ts';

@@ -1,5 +1,6 @@
 import { CodedError, type DeviceRef } from '#contracts';
-import { MQTT_LIMITS, type Ending, type MqttClient } from './client.ts';
+import type { Ending, MqttClient } from './client.ts';
+import { MQTT_LIMITS } from './mqtt-limits.ts';
 import type { InboundMessage } from './inbound-message.ts';
 import { InboundMessages } from './inbound-messages.ts';
 import { OutboundMessages } from './outbound-messages.ts';
