@@ -531,17 +531,23 @@ function openSession(port: number): Promise<{ sid: string; cut: () => void }> {
   });
 }
 
-/** Answers MQTT's first packet with what it was, in hexadecimal. */
+/** An MQTT CONNECT, as text. */
+const CONNECT = Buffer.from('100d00044d5154540402003c000161', 'hex').toString('latin1');
+
+/** Answers everything up to the end of a CONNECT with what it was. */
 async function fakeEndpoint(): Promise<{ address: string; stop: () => void }> {
   const server = createTcpServer((socket) => {
+    let heard = '';
     socket.on('error', () => undefined);
-    socket.once('data', (first) => socket.end(first));
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      heard += part;
+      if (heard.endsWith(CONNECT)) socket.end(heard, 'latin1');
+    });
   });
   return { address: await listening(server), stop: () => server.close() };
 }
 
 describeWith(['nginx'], 'the gateway, for MQTT,', () => {
-  const CONNECT = Buffer.from('100d00044d5154540402003c000161', 'hex').toString('latin1');
   const start = async (upstreams: Partial<Record<'mqtt' | 'mqtt-tls', string[]>>) => {
     const [mqtt, tls] = [await freePort(), await freePort()];
     const listen = { mqttListen: `127.0.0.1:${String(mqtt)}`, mqttTlsListen: `127.0.0.1:${String(tls)}` };

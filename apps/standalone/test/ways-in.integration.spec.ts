@@ -193,7 +193,7 @@ describe('a device that got in', () => {
     expect(await socket.emitWithAck('readings', { sensor: 'a', value: 1 })).toMatchObject({ ok: true });
   });
 
-  test('by an access token is active once its readings are durable, and so is a device behind it', async () => {
+  test('by an access token is active once readings that it sends are durable, and so is the device behind it that they are of', async () => {
     const hub = await asAdmin('POST /api/devices', { name: 'Hub', kind: 'gateway' });
     const pump = await asAdmin('POST /api/devices', { name: 'Pump', master: hub.id });
     const { accessToken } = await asAdmin(`POST /api/devices/${hub.id}/credentials`);
@@ -201,9 +201,8 @@ describe('a device that got in', () => {
     expect([await stateOf(hub.id), await stateOf(pump.id)]).toEqual(['created', 'created']);
     await socket.emitWithAck('readings', { device: 'Pump', sensor: 'a', value: 1 });
     await becomesActive(pump.id);
-    expect(await stateOf(hub.id)).toBe('created');
-    for (const value of [1, 2, 3]) await socket.emitWithAck('readings', { sensor: 'a', value });
     await becomesActive(hub.id);
+    for (const value of [1, 2, 3]) await socket.emitWithAck('readings', { sensor: 'a', value });
     const { version } = await asAdmin(`GET /api/devices/${hub.id}`);
     await socket.emitWithAck('readings', { sensor: 'a', value: 4 });
     expect((await asAdmin(`GET /api/devices/${hub.id}`))['version']).toBe(version);
