@@ -25,7 +25,7 @@ worker_shutdown_timeout 1s;
 pid ${tempDir}/nginx.pid;
 error_log stderr notice;
 events {
-  worker_connections 4096;
+  worker_connections 16384;
 }
 http {
   client_body_temp_path ${tempDir}/client_body;

@@ -64,5 +64,6 @@ export async function reconnectStorm(platform: Platform<SuiteHouse>, now: number
 
 async function told<T>(devices: ChildProcess, what: z.ZodType<T>): Promise<T> {
   const [message] = (await Promise.race([once(devices, 'message'), once(devices, 'exit')])) as unknown[];
+  if (typeof message === 'number') throw new Error('the devices of the reconnect storm could not go on');
   return what.parse(message);
 }
