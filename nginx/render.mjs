@@ -55,7 +55,10 @@ function variablesOf({
   mqttListen = '',
   mqttTlsListen = `unix:${tempDir}/mqtt-tls.sock`,
 }) {
-  const servers = Object.entries(VARIABLE_OF).map(([service, name]) => [name, serversOf(upstreams[service])]);
+  const servers = Object.entries(VARIABLE_OF).map(([service, name]) => [
+    name,
+    serversOf(upstreams[service], service.startsWith('mqtt') ? ' fail_timeout=1s' : ''),
+  ]);
   return {
     ...Object.fromEntries(servers),
     GATEWAY_LISTEN: listen,
@@ -71,7 +74,8 @@ function variablesOf({
 }
 
 /** A service that is not named is one that is away. */
-const serversOf = (addresses = ['127.0.0.1:9 down']) => addresses.map((address) => `server ${address};`).join(' ');
+const serversOf = (addresses = ['127.0.0.1:9 down'], rules = '') =>
+  addresses.map((address) => `server ${address}${rules};`).join(' ');
 
 /** As `envsubst` does with `${NAME}`; a variable that nobody gave is a mistake. */
 const fill = (template, variables) =>

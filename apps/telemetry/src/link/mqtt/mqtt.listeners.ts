@@ -14,6 +14,8 @@ import { MqttEndpoint } from './mqtt.endpoint.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import { SocketWire, WebSocketWire } from './wire.ts';
 
+/** Connections that may wait to be taken: a fleet may come back all at once. */
+const BACKLOG = 4_096;
 /** Injection symbol of {@link MqttListenerOptions}. */
 export const MQTT_LISTENERS = Symbol('MQTT_LISTENERS');
 
@@ -133,7 +135,7 @@ export class MqttListeners implements OnApplicationBootstrap, BeforeApplicationS
       server.once('error', (error: NodeJS.ErrnoException) => {
         reject(new ConfigError([`${variable}: ${listenProblem(error, host, port)}`]));
       });
-      server.listen(port, host, () => {
+      server.listen({ port, host, backlog: BACKLOG }, () => {
         this.servers.push(server);
         server.removeAllListeners('error');
         server.on('error', (error) => {
