@@ -207,7 +207,7 @@ export class DeviceFirmwareStore {
 
 /** Was it assigned by an earlier rollout, or by a person before this one began? */
 export const isOlder = (row: DeviceFirmwareEntity, rollout: RolloutEntity): boolean =>
-  row.rolloutId === null ? row.assignedAt < rollout.createdAt : row.rolloutId < rollout.id;
+  row.rolloutId === null ? row.assignedAt <= rollout.createdAt : row.rolloutId < rollout.id;
 
 /** Counts a device for the rollout that it is taken from, by how it has ended there. Gives that rollout's id. */
 async function leaveRollout(
