@@ -24,6 +24,12 @@ export function uuid7(now: number = Date.now()): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${tail.slice(0, 4)}-${tail.slice(4)}`;
 }
 
+/** A UUID version 7 (RFC 9562 section 5.7) that is below all those made from `time` on, ms since the epoch. */
+export function uuid7Floor(time: number): string {
+  const hex = Math.max(0, time).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
 function nextRandom(): Buffer {
   if (used === pool.length) {
     randomFillSync(pool);

@@ -3,6 +3,7 @@ export * from './columns.ts';
 export * from './data-source.ts';
 export * from './errors.ts';
 export * from './failed-attempts.entity.ts';
+export * from './insert-rows.ts';
 export * from './keyset.ts';
 export * from './migrate.ts';
 export * from './sql.module.ts';

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { insertRows } from '#sql';
 import { actorsChange, auditEntries } from '../audit/audit.ts';
 import { AuditEntryEntity } from '../audit/audit-entry.entity.ts';
 import type { Change } from '../devices/device-rows.ts';
@@ -6,7 +7,6 @@ import { DeviceEntity, DeviceLabelEntity, DeviceTermEntity } from '../devices/de
 import { termsOf } from '../devices/search-terms.ts';
 import { DevicePersonEntity } from '../people/device-person.entity.ts';
 import type { Candidate } from './import-row.ts';
-import { insertRows } from './insert-rows.ts';
 
 /** What the devices of an import have in common. */
 export interface Origin {

@@ -2,10 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, In, IsNull, LessThan, MoreThan, Not, type EntityManager } from 'typeorm';
 import type { CommandStatus, Page } from '#contracts';
-import { CLOCK, uuid7, type Clock } from '#platform';
-import { inTransaction, isUniqueViolation, keysetPage, rowLock } from '#sql';
+import { CLOCK, uuid7, uuid7Floor, type Clock } from '#platform';
+import { insertRows, inTransaction, isUniqueViolation, keysetPage, rowLock } from '#sql';
 import { TELEMETRY } from '../data-source-name.ts';
-import { insertRows } from '../rows/insert-rows.ts';
 import { OPEN_STATUSES, stepped, type CommandState, type CommandStep } from './command-state.ts';
 import { CommandCounterEntity, CommandEntity } from './command.entity.ts';
 
@@ -146,12 +145,6 @@ export class CommandStore {
   private get manager(): EntityManager {
     return this.dataSource.manager;
   }
-}
-
-/** A UUID version 7 (RFC 9562 section 5.7) that is below all those made from `time` on, ms since the epoch. */
-export function uuid7Floor(time: number): string {
-  const hex = Math.max(0, time).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
 const keyOf = ({ deviceId, idempotencyKey }: Pick<CommandEntity, 'deviceId' | 'idempotencyKey'>): string =>

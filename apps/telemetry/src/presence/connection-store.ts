@@ -2,12 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, In, IsNull, LessThan, type EntityManager } from 'typeorm';
 import type { Page } from '#contracts';
-import { uuid7 } from '#platform';
-import { inTransaction, keysetPage, rowLock } from '#sql';
-import { uuid7Floor } from '../commands/command-store.ts';
+import { uuid7, uuid7Floor } from '#platform';
+import { insertRows, inTransaction, keysetPage, rowLock } from '#sql';
 import { TELEMETRY } from '../data-source-name.ts';
 import { Replica } from '../link/replica.ts';
-import { insertRows } from '../rows/insert-rows.ts';
 import { ConnectionEntity, ConnectionEventEntity, LinkReplicaEntity } from './connection.entity.ts';
 import { merge, unknownConnection, type Entry, type Merged, type PresenceNews } from './presence-news.ts';
 
@@ -183,12 +181,12 @@ async function write(manager: EntityManager, merged: readonly Merged[]): Promise
   );
 }
 
-async function record(manager: EntityManager, entries: readonly (Entry & { deviceId: string })[]): Promise<void> {
-  for (let from = 0; from < entries.length; from += ROWS_AT_ONCE) {
-    const rows = entries.slice(from, from + ROWS_AT_ONCE).map((entry) => ({ ...entry, id: uuid7() }));
-    await insertRows(manager, ConnectionEventEntity, rows);
-  }
-}
+const record = (manager: EntityManager, entries: readonly (Entry & { deviceId: string })[]): Promise<void> =>
+  insertRows(
+    manager,
+    ConnectionEventEntity,
+    entries.map((entry) => ({ ...entry, id: uuid7() })),
+  );
 
 /** Every device that is connected by a link of the replica is offline. */
 async function endAllOf(

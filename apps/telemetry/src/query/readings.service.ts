@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CodedError, type Ledger, type Page, type Reading, type UserPrincipal } from '#contracts';
+import { type Ledger, type Page, type Reading, type UserPrincipal } from '#contracts';
 import { DeviceAccess } from '../authorise/device-access.ts';
+import { deviceFor } from '../authorise/device-for.ts';
 import { parseBody } from '../reading-log/log-body.ts';
 import { READING_LOG, type ReadingLog } from '../reading-log/reading-log.ts';
 import { READING_STORE, type ReadingStore } from '../reading-store/reading-store.ts';
@@ -22,13 +23,13 @@ export class ReadingsService {
     device: string,
     sensors?: readonly string[],
   ): Promise<Record<string, Omit<Reading, 'sensor'>>> {
-    const { id } = await this.see(caller, device);
+    const { id } = await deviceFor(this.access, caller, device, 'read');
     const readings = await this.store.latest(id, sensors);
     return Object.fromEntries(readings.map(({ sensor, ...reading }) => [sensor, reading]));
   }
 
   async range(caller: UserPrincipal, device: string, request: RangeRequest): Promise<Page<Reading>> {
-    const { id } = await this.see(caller, device);
+    const { id } = await deviceFor(this.access, caller, device, 'read');
     const { sensor, from, to, order, limit, cursor } = request;
     const after = cursor === undefined ? undefined : readCursor(cursor);
     const items = await this.store.range({
@@ -50,7 +51,7 @@ export class ReadingsService {
    * in between is counted by the store, which tells it from what still waits.
    */
   async ledger(caller: UserPrincipal, device: string): Promise<Ledger> {
-    const { id } = await this.see(caller, device);
+    const { id } = await deviceFor(this.access, caller, device, 'read');
     const waiting = await this.waiting(id);
     const stored = await this.store.ledger(id);
     const ledger = { ...stored.counts, queued: 0 };
@@ -73,16 +74,5 @@ export class ReadingsService {
       }
     }
     return waiting;
-  }
-
-  private async see(caller: UserPrincipal, device: string): Promise<{ id: string }> {
-    try {
-      return await this.access.authorise(caller, device, 'read');
-    } catch (error) {
-      if (error instanceof CodedError && error.code === 'DEVICE_NOT_ALLOWED') {
-        throw new CodedError('NOT_FOUND', 'There is no such device among yours.', { cause: error });
-      }
-      throw error;
-    }
   }
 }
